@@ -1,0 +1,354 @@
+//! Rows of the tables as ingest makes them: compact, row by row, with the text in one buffer and repeated strings as symbols.
+//!
+//! `lake` turns them into Arrow columns. Interactions are many, so they are laid out for speed; the other tables are few
+//! and plain.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::event::Timestamp;
+
+/// A string that repeats, by its number in [`Symbols`] (plus one, so that `Option<Symbol>` is four bytes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Symbol(pub NonZeroU32);
+
+/// The repeated strings of one epoch.
+#[derive(Debug, Default)]
+pub struct Symbols {
+    strings: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, Symbol>,
+}
+
+impl Symbols {
+    /// The symbol of a string, made if it is new.
+    pub fn intern(&mut self, text: &str) -> Symbol {
+        if let Some(symbol) = self.numbers.get(text) {
+            return *symbol;
+        }
+        let string: Arc<str> = text.into();
+        self.strings.push(string.clone());
+        let number = u32::try_from(self.strings.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+        self.numbers.insert(string, Symbol(number));
+        Symbol(number)
+    }
+
+    /// The string of a symbol of this epoch.
+    #[must_use]
+    pub fn get(&self, symbol: Symbol) -> &Arc<str> {
+        &self.strings[symbol.0.get() as usize - 1]
+    }
+
+    /// Number of symbols.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.strings.len()
+    }
+
+    /// No symbols yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.strings.is_empty()
+    }
+}
+
+/// A stretch of [`Interactions::text`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// Number of bytes.
+    pub len: u32,
+}
+
+/// Columns of `interactions` whose strings repeat, in the order of [`Interaction::symbols`].
+pub const SYMBOL_COLUMNS: [&str; 23] = [
+    "tenant",
+    "app",
+    "route",
+    "environment",
+    "user_id",
+    "gateway",
+    "provider",
+    "deployment",
+    "request_model",
+    "response_model",
+    "operation",
+    "prompt_version",
+    "variant",
+    "index",
+    "status",
+    "error_type",
+    "finish_reason",
+    "usage_source",
+    "cost_status",
+    "state",
+    "scorer",
+    "language",
+    "source_topic",
+];
+
+/// Columns of `interactions` with text of its own per row, in the order of [`Interaction::texts`].
+pub const TEXT_COLUMNS: [&str; 13] = [
+    "request_id",
+    "trace_id",
+    "span_id",
+    "response_id",
+    "conversation_id",
+    "prompt",
+    "response",
+    "reference",
+    "prediction",
+    "label",
+    "probability",
+    "embedding",
+    "attributes",
+];
+
+/// Integer columns of `interactions`, in the order of [`Interaction::integers`].
+pub const INTEGER_COLUMNS: [&str; 13] = [
+    "http_status",
+    "usage_input_tokens",
+    "usage_output_tokens",
+    "usage_cached_input_tokens",
+    "usage_cache_write_tokens",
+    "usage_reasoning_tokens",
+    "quota_limit_tokens",
+    "quota_limit_requests",
+    "quota_remaining_tokens",
+    "quota_remaining_requests",
+    "source_partition",
+    "source_offset",
+    "answer_length_tokens",
+];
+
+/// Floating-point columns of `interactions`, in the order of [`Interaction::floats`].
+pub const FLOAT_COLUMNS: [&str; 3] = ["latency_ms", "time_to_first_token_ms", "cost_usd"];
+
+/// Score columns of `interactions` (0–1, billionths inside), in the order of [`Interaction::scores`].
+pub const SCORE_COLUMNS: [&str; 7] = [
+    "groundedness",
+    "sentence_support",
+    "answer_relevance",
+    "context_relevance",
+    "context_precision_at_k",
+    "utilization",
+    "completeness",
+];
+
+/// One row of `interactions`.
+#[derive(Clone, Debug)]
+pub struct Interaction {
+    /// End of the request.
+    pub event_time: Timestamp,
+    /// Values of [`SYMBOL_COLUMNS`].
+    pub symbols: [Option<Symbol>; SYMBOL_COLUMNS.len()],
+    /// Values of [`TEXT_COLUMNS`].
+    pub texts: [Option<Span>; TEXT_COLUMNS.len()],
+    /// Values of [`INTEGER_COLUMNS`].
+    pub integers: [Option<i64>; INTEGER_COLUMNS.len()],
+    /// Values of [`FLOAT_COLUMNS`].
+    pub floats: [Option<f64>; FLOAT_COLUMNS.len()],
+    /// Values of [`SCORE_COLUMNS`], in billionths.
+    pub scores: [Option<i64>; SCORE_COLUMNS.len()],
+    /// The answer declines to answer. `None` without an answer.
+    pub refusal: Option<bool>,
+    /// Its passages: a range of [`Interactions::contexts`].
+    pub contexts: (u32, u32),
+    /// Its sentences: a range of [`Interactions::sentences`].
+    pub sentences: (u32, u32),
+    /// Its safety findings: a range of [`Interactions::safety`].
+    pub safety: (u32, u32),
+}
+
+/// One passage of an interaction.
+#[derive(Clone, Debug)]
+pub struct ContextRow {
+    /// Id of the passage.
+    pub id: Option<Span>,
+    /// Text, if stored.
+    pub text: Option<Span>,
+    /// The retriever's score.
+    pub score: Option<f64>,
+    /// Where it comes from.
+    pub source: Option<Symbol>,
+    /// Rank, 1 = first.
+    pub rank: Option<i64>,
+    /// Relevance to the question, in billionths.
+    pub relevance: Option<i64>,
+    /// Share of it that the answer used, in billionths.
+    pub utilization: Option<i64>,
+}
+
+/// One sentence of an answer: half-open span in Unicode code points of the stored response, and the verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentenceRow {
+    /// First code point.
+    pub start: u32,
+    /// After the last code point.
+    pub end: u32,
+    /// supported, `not_stated` or contradicted.
+    pub verdict: &'static str,
+}
+
+/// One safety finding.
+#[derive(Clone, Debug)]
+pub struct SafetyRow {
+    /// Category.
+    pub category: Symbol,
+    /// Severity.
+    pub severity: Option<Symbol>,
+    /// Withheld.
+    pub filtered: Option<bool>,
+    /// Found.
+    pub detected: Option<bool>,
+    /// `prompt` or `response`.
+    pub stage: Option<&'static str>,
+}
+
+/// All interactions of an epoch.
+#[derive(Debug, Default)]
+pub struct Interactions {
+    /// The rows, in the order they were read.
+    pub rows: Vec<Interaction>,
+    /// Text of all spans.
+    pub text: String,
+    /// Repeated strings.
+    pub symbols: Symbols,
+    /// Passages of all rows.
+    pub contexts: Vec<ContextRow>,
+    /// Sentences of all rows.
+    pub sentences: Vec<SentenceRow>,
+    /// Safety findings of all rows.
+    pub safety: Vec<SafetyRow>,
+}
+
+/// One row of `feedback`, redacted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeedbackRow {
+    /// When it was given.
+    pub event_time: Timestamp,
+    /// Its upsert key.
+    pub feedback_id: Option<String>,
+    /// Target ids.
+    pub target_request_id: Option<String>,
+    /// Target ids.
+    pub target_trace_id: Option<String>,
+    /// Target ids.
+    pub target_span_id: Option<String>,
+    /// Target ids.
+    pub target_response_id: Option<String>,
+    /// Target ids.
+    pub target_conversation_id: Option<String>,
+    /// Customer: the feedback's own, else the answer's.
+    pub tenant: Option<String>,
+    /// Application: the feedback's own, else the answer's.
+    pub app: Option<String>,
+    /// thumbs, rating, …
+    pub name: String,
+    /// Score.
+    pub score: Option<f64>,
+    /// Label.
+    pub label: Option<String>,
+    /// Free text.
+    pub comment: Option<String>,
+    /// Corrected answer.
+    pub correction: Option<String>,
+    /// human, `llm_judge`, code.
+    pub source: Option<String>,
+    /// Keyed hash of the user.
+    pub user_id: Option<String>,
+    /// Other fields as a JSON object.
+    pub attributes: Option<String>,
+    /// matched, pending, unmatched.
+    pub r#match: String,
+    /// Request id of the answer it was matched to.
+    pub answer_request_id: Option<String>,
+    /// Event time of that answer.
+    pub answer_event_time: Option<Timestamp>,
+    /// 0 when first written; each correction by the keeper adds one.
+    pub revision: i64,
+    /// Position of the record.
+    pub source_topic: String,
+    /// Position of the record.
+    pub source_partition: i32,
+    /// Position of the record.
+    pub source_offset: i64,
+}
+
+/// One row of `pipeline_events`, redacted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PipelineRow {
+    /// When the state changed.
+    pub event_time: Timestamp,
+    /// The string columns, in the order of [`PipelineRow::STRING_COLUMNS`].
+    pub strings: [Option<String>; 17],
+    /// The integer columns, in the order of [`PipelineRow::INTEGER_COLUMNS`].
+    pub integers: [Option<i64>; 5],
+    /// `started_at`, `ended_at`, `data_watermark`.
+    pub times: [Option<Timestamp>; 3],
+}
+
+impl PipelineRow {
+    /// Names of [`Self::strings`]; `inputs` and `outputs` are JSON lists of `{name, version}`.
+    pub const STRING_COLUMNS: [&'static str; 17] = [
+        "run_id",
+        "parent_run_id",
+        "job",
+        "namespace",
+        "kind",
+        "state",
+        "inputs",
+        "outputs",
+        "error_type",
+        "error",
+        "chunking",
+        "embedding_model",
+        "deployment",
+        "model",
+        "prompt_version",
+        "attributes",
+        "source_topic",
+    ];
+    /// Names of [`Self::integers`].
+    pub const INTEGER_COLUMNS: [&'static str; 5] = ["rows_in", "rows_out", "rows_failed", "bytes", "source_offset"];
+    /// Names of [`Self::times`].
+    pub const TIME_COLUMNS: [&'static str; 3] = ["started_at", "ended_at", "data_watermark"];
+}
+
+/// One row of `rejects`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectRow {
+    /// The record's time, else the time of reading; decides the date.
+    pub time: Timestamp,
+    /// Why ([`crate::event::Reason::as_str`]), then what exactly.
+    pub reason: &'static str,
+    /// What exactly was wrong: place, value, expectation. Redacted.
+    pub detail: String,
+    /// Position of the record.
+    pub source_topic: String,
+    /// Position of the record.
+    pub source_partition: i32,
+    /// Position of the record.
+    pub source_offset: i64,
+    /// Bytes of the record's value.
+    pub length: i64,
+    /// SHA-256 of the value, lowercase hex.
+    pub sha256: String,
+    /// Redacted start of the value, at most 4 KiB; `None` where text is not stored.
+    pub excerpt: Option<String>,
+}
+
+/// Rows of all tables that ingest writes.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// `interactions`.
+    pub interactions: Interactions,
+    /// `feedback`.
+    pub feedback: Vec<FeedbackRow>,
+    /// `pipeline_events`.
+    pub pipeline_events: Vec<PipelineRow>,
+    /// `rejects`.
+    pub rejects: Vec<RejectRow>,
+}

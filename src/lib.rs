@@ -1,0 +1,10 @@
+//! Groundwire turns three streams of events about generative-AI workloads (gateway logs, user feedback, pipeline events)
+//! into trustworthy numbers in Parquet and timely alerts by mail.
+//!
+//! Modules are declared in reading order: from the events, over the pure core that scores and measures them, to the log
+//! that makes results true, and outwards to the tasks that do I/O.
+
+pub mod event;
+pub mod ingest;
+pub mod log;
+pub mod measure;

@@ -1,0 +1,3 @@
+//! The `groundwire` program: parse, load, start.
+
+fn main() {}
