@@ -8,3 +8,5 @@ pub mod event;
 pub mod ingest;
 pub mod log;
 pub mod measure;
+
+pub mod cli;

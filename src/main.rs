@@ -1,3 +1,7 @@
 //! The `groundwire` program: parse, load, start.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    groundwire::cli::main()
+}
