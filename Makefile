@@ -1,0 +1,23 @@
+# Everything a person or CI runs. Each target first sees to what is missing on the machine (scripts/setup).
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup:  ## install or name what building and testing need
+	@scripts/setup test
+
+demo:  ## build Groundwire and watch it find scripted incidents in simulated traffic
+	@scripts/setup demo
+	cargo run --locked --release -- demo
+
+test:  ## formatting, lints, documentation, all tests with a real Kafka broker
+	@scripts/test
+
+lint:  ## formatting, lints, licences
+	@scripts/lint
+
+bench:  ## CPU and memory per million events against a bare drain and a hand-written script
+	@tests/bench/run
