@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod ingest;
+pub mod join;
 pub mod log;
 pub mod measure;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Rows;
+use super::{Rows, Span};
 use crate::event::{Timestamp, TopicPartition};
 use crate::log::Outcomes;
 use crate::measure::PartialSet;
@@ -14,8 +14,8 @@ pub struct Epoch {
     pub rows: Rows,
     /// Partial aggregates for the evaluator.
     pub partials: PartialSet,
-    /// Ids of the answers, for feedback that comes later: (hash of the id, kind of id, index into `rows.interactions`).
-    pub ids: Vec<AnswerId>,
+    /// Ids of the answers, for feedback that comes later and for a restart.
+    pub ids: Vec<AnswerIds>,
     /// Positions covered, by partition: `[from, to)`.
     pub offsets: BTreeMap<TopicPartition, (i64, i64)>,
     /// Watermark of each partition at the end of the epoch.
@@ -24,15 +24,17 @@ pub struct Epoch {
     pub outcomes: Outcomes,
 }
 
-/// An id by which feedback can name an answer.
+/// The ids by which feedback can name an answer, and by which a repeat of it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AnswerId {
-    /// Keyed hash of (kind of id, tenant-independent id text).
-    pub hash: u128,
+pub struct AnswerIds {
     /// End of the request.
     pub event_time: Timestamp,
     /// Index into [`PartialSet::groups`] of the answer's group.
     pub group: u32,
-    /// Keyed hash of the answer's request id, equal for all ids of one answer.
-    pub answer: u128,
+    /// The request id as stored, a stretch of `rows.interactions.text`.
+    pub request_id: Span,
+    /// Hash of (topic, tenant, request id).
+    pub repeat: u128,
+    /// Hashes of the ids, in the order of `join::IdKind`: request, span, response, trace, conversation.
+    pub ids: [Option<u128>; 5],
 }
