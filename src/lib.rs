@@ -10,4 +10,6 @@ pub mod join;
 pub mod log;
 pub mod measure;
 
+pub mod demo;
+
 pub mod cli;
