@@ -8,16 +8,20 @@ mod chance;
 mod company;
 mod library;
 mod pipelines;
+mod summary;
 mod support;
 mod timetable;
 mod topics;
 mod traffic;
 mod translation;
 mod triage;
+mod verdict;
 mod wire;
 
+pub use summary::{Emphasis, Facts, QUERIES, render};
 pub use topics::TopicWriter;
 pub use traffic::Steps;
+pub use verdict::{Alarm, Finding, Verdict};
 
 /// The default seed of the demo.
 pub const DEFAULT_SEED: u64 = 20_260_504;

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -10,18 +11,17 @@ fn scenario() -> Scenario {
     Scenario::new(DEFAULT_SEED, START)
 }
 
-fn lines() -> Vec<Line> {
-    scenario().steps().flat_map(|step| step.lines).collect()
-}
+/// All lines, made once for all tests.
+static LINES: LazyLock<Vec<Line>> = LazyLock::new(|| scenario().steps().flat_map(|step| step.lines).collect());
+/// All gateway logs with the time they were written.
+static REQUESTS: LazyLock<Vec<(i64, Value)>> = LazyLock::new(|| {
+    let lines = LINES.iter().filter(|line| line.topic == "gateway-logs");
+    lines.filter_map(|line| Some((line.written_us, serde_json::from_str(&line.text).ok()?))).collect()
+});
 
 /// Requests of one application within a span of event time.
-fn requests(lines: &[Line], app: &str, from_us: i64, to_us: i64) -> Vec<Value> {
-    lines
-        .iter()
-        .filter(|line| line.topic == "gateway-logs" && (from_us..to_us).contains(&line.written_us))
-        .filter_map(|line| serde_json::from_str::<Value>(&line.text).ok())
-        .filter(|request| request["app"] == app)
-        .collect()
+fn requests(app: &str, from_us: i64, to_us: i64) -> impl Iterator<Item = &'static Value> {
+    REQUESTS.iter().filter(move |(at, request)| (from_us..to_us).contains(at) && request["app"] == app).map(|(_, request)| request)
 }
 
 fn incident(name: &str) -> Incident {
@@ -35,11 +35,11 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The mean of a number over the requests of an incident, and over the hour before it.
-fn during_and_before(lines: &[Line], name: &str, number: impl Fn(&Value) -> Option<f64>) -> (f64, f64) {
+fn during_and_before(name: &str, number: impl Fn(&Value) -> Option<f64>) -> (f64, f64) {
     let incident = incident(name);
-    let during = requests(lines, incident.app, incident.start_us + 120_000_000, incident.end_us);
-    let before = requests(lines, incident.app, incident.start_us - 3_600_000_000, incident.start_us);
-    (mean(during.iter().filter_map(&number)), mean(before.iter().filter_map(&number)))
+    let during = requests(incident.app, incident.start_us + 120_000_000, incident.end_us);
+    let before = requests(incident.app, incident.start_us - 3_600_000_000, incident.start_us);
+    (mean(during.filter_map(&number)), mean(before.filter_map(&number)))
 }
 
 /// Share of the answer's sentences that stand word for word in one of the contexts.
@@ -61,18 +61,16 @@ fn covered_share(request: &Value) -> Option<f64> {
 
 #[test]
 fn one_seed_gives_one_stream_and_another_seed_another() {
-    let first: Vec<_> = scenario().steps().collect();
-    assert!(first == scenario().steps().collect::<Vec<_>>());
-    assert!(first != Scenario::new(DEFAULT_SEED + 1, START).steps().collect::<Vec<_>>());
-    assert_eq!(first.len(), 390);
+    assert!(scenario().steps().flat_map(|step| step.lines).eq(LINES.iter().cloned()));
+    assert!(scenario().steps().take(3).ne(Scenario::new(DEFAULT_SEED + 1, START).steps().take(3)));
+    assert_eq!(scenario().steps().last().unwrap().minute + 1, scenario().minutes());
 }
 
 #[test]
 fn every_line_but_the_cut_off_ones_is_an_event_of_a_known_schema() {
-    let lines = lines();
     let mut schemas = BTreeMap::<String, u32>::new();
     let mut cut_off = 0;
-    for line in &lines {
+    for line in LINES.iter() {
         let Ok(event) = serde_json::from_str::<Value>(&line.text) else {
             cut_off += 1;
             continue;
@@ -116,7 +114,7 @@ fn incidents_follow_a_baseline_and_can_be_told_apart() {
 
 #[test]
 fn the_bad_prompt_leaves_the_contexts_and_the_other_answers_do_not() {
-    let (during, before) = during_and_before(&lines(), "bad-prompt", verbatim_share);
+    let (during, before) = during_and_before("bad-prompt", verbatim_share);
     assert!(before > 0.6, "{before}");
     assert!(during < 0.25, "{during}");
 }
@@ -125,7 +123,7 @@ fn the_bad_prompt_leaves_the_contexts_and_the_other_answers_do_not() {
 fn the_bad_prompt_is_disliked_a_little_later() {
     let incident = incident("bad-prompt");
     let positive = |from: i64, to: i64| {
-        let thumbs = lines().into_iter().filter(|line| line.topic == "user-feedback" && (from..to).contains(&line.written_us));
+        let thumbs = LINES.iter().filter(|line| line.topic == "user-feedback" && (from..to).contains(&line.written_us));
         let events: Vec<Value> = thumbs.map(|line| serde_json::from_str(&line.text).unwrap()).collect();
         let thumbs: Vec<f64> =
             events.iter().filter(|event| event["name"] == "thumbs").filter_map(|event| event["score"].as_f64()).collect();
@@ -138,54 +136,50 @@ fn the_bad_prompt_is_disliked_a_little_later() {
 
 #[test]
 fn the_outage_fails_requests_of_one_application_only() {
-    let lines = lines();
     let failed = |request: &Value| {
         let status = request["http_status"].as_u64()?;
         Some(if status == 429 || status >= 500 { 1.0 } else { 0.0 })
     };
-    let (during, before) = during_and_before(&lines, "provider-outage", failed);
+    let (during, before) = during_and_before("provider-outage", failed);
     assert!(before < 0.03, "{before}");
     assert!(during > 0.4, "{during}");
     let outage = incident("provider-outage");
-    let others = requests(&lines, "support-bot", outage.start_us, outage.end_us);
-    assert!(mean(others.iter().filter_map(failed)) < 0.03);
+    let others = requests("support-bot", outage.start_us, outage.end_us);
+    assert!(mean(others.filter_map(failed)) < 0.03);
 }
 
 #[test]
 fn the_stale_index_serves_contexts_that_do_not_fit_and_recovers() {
-    let lines = lines();
-    let (during, before) = during_and_before(&lines, "stale-index", covered_share);
+    let (during, before) = during_and_before("stale-index", covered_share);
     assert!(during < before - 0.15, "{during} against {before}");
     let end = incident("stale-index").end_us;
-    let after = requests(&lines, "support-bot", end, end + 1_800_000_000);
-    let after = mean(after.iter().filter_map(covered_share));
+    let after = requests("support-bot", end, end + 1_800_000_000);
+    let after = mean(after.filter_map(covered_share));
     assert!((after - before).abs() < 0.05, "{after} against {before}");
-    let failed = lines.iter().filter(|line| line.topic == "pipeline-events" && line.text.contains("\"FAIL\"")).count();
+    let failed = LINES.iter().filter(|line| line.topic == "pipeline-events" && line.text.contains("\"FAIL\"")).count();
     assert_eq!(failed, 2);
 }
 
 #[test]
 fn the_spike_multiplies_the_input_tokens_by_six() {
-    let (during, before) = during_and_before(&lines(), "token-spike", |request| request["usage"]["input_tokens"].as_f64());
+    let (during, before) = during_and_before("token-spike", |request| request["usage"]["input_tokens"].as_f64());
     assert!((5.7..6.3).contains(&(during / before)), "{during} against {before}");
 }
 
 #[test]
 fn the_launch_makes_questions_longer_while_answers_stay_grounded() {
-    let lines = lines();
-    let (during, before) = during_and_before(&lines, "question-shift", |request| Some(request["prompt"].as_str()?.len() as f64));
+    let (during, before) = during_and_before("question-shift", |request| Some(request["prompt"].as_str()?.len() as f64));
     assert!(during > 1.6 * before, "{during} against {before}");
-    let (during, before) = during_and_before(&lines, "question-shift", verbatim_share);
+    let (during, before) = during_and_before("question-shift", verbatim_share);
     assert!((during - before).abs() < 0.06, "{during} against {before}");
 }
 
 #[test]
 fn quiet_hours_look_alike() {
-    let lines = lines();
-    let hour = |from: i64| requests(&lines, "support-bot", START + from * 60_000_000, START + (from + 45) * 60_000_000);
-    let (first, second) = (hour(0), hour(46));
+    let hour = |from: i64| requests("support-bot", START + from * 60_000_000, START + (from + 45) * 60_000_000);
     for number in [verbatim_share, covered_share, |request: &Value| Some(request["prompt"].as_str()?.len() as f64 / 100.0)] {
-        let (first, second) = (mean(first.iter().filter_map(number)), mean(second.iter().filter_map(number)));
+        let (first, second) = (hour(0), hour(46));
+        let (first, second) = (mean(first.filter_map(number)), mean(second.filter_map(number)));
         assert!((first - second).abs() < 0.05, "{first} against {second}");
     }
 }
