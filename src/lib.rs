@@ -7,6 +7,7 @@
 pub mod event;
 pub mod ingest;
 pub mod join;
+pub mod lake;
 pub mod log;
 pub mod measure;
 

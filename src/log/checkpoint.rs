@@ -30,11 +30,12 @@ impl Checkpoint {
     }
 }
 
-/// Where the newest checkpoint is, and so which entries may be gone.
+/// The number of an entry in an object of a fixed name: where the newest checkpoint or snapshot is, or the log begins. It only
+/// ever grows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hint {
     /// Version of this format.
     pub format: u32,
-    /// Number of the last entry that the newest checkpoint covers.
-    pub checkpoint: u64,
+    /// The number.
+    pub number: u64,
 }

@@ -71,12 +71,12 @@ pub enum Fenced {
         place: u64,
     },
     /// The number had been used and pruned long ago.
-    #[error("entry {number} is older than the checkpoint at {checkpoint}")]
+    #[error("entry {number} was written where the log had been pruned up to {first}")]
     Pruned {
         /// Number of the entry.
         number: u64,
-        /// Newest checkpoint.
-        checkpoint: u64,
+        /// First entry that the log still has.
+        first: u64,
     },
     /// Written by a newer program.
     #[error("entry has format {format}, this program knows up to {FORMAT}; use the newer program")]

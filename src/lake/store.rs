@@ -1,0 +1,57 @@
+//! The object store behind the lake: a folder, or a bucket of S3, Azure or Google Cloud by URL.
+//!
+//! Guarantees that what is written is durable before it counts (a folder is synced to disk) and that the store honours
+//! create-if-absent, without which the log would not be safe: `probe` refuses a store that does not.
+
+use std::sync::Arc;
+
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use url::Url;
+
+use super::{Error, Settings, names};
+
+/// Prefixes of the environment variables that object stores read.
+const STORE_VARIABLES: [&str; 3] = ["aws_", "azure_", "google_"];
+
+/// The store of a location, created if it is a folder that is not there.
+pub(super) fn open(settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
+    let location = settings.location.as_str();
+    let refused = |reason: String| Error::Location { location: location.to_owned(), reason };
+    if !location.contains("://") {
+        std::fs::create_dir_all(location).map_err(|error| refused(format!("cannot make the folder: {error}")))?;
+        let folder = LocalFileSystem::new_with_prefix(location).map_err(|error| refused(error.to_string()))?;
+        return Ok(Arc::new(folder.with_fsync(true)));
+    }
+    let url = Url::parse(location).map_err(|error| refused(error.to_string()))?;
+    if url.scheme() == "file" {
+        let folder = url.to_file_path().map_err(|()| refused("no local path".to_owned()))?;
+        let location = folder.to_str().ok_or_else(|| refused("not a UTF-8 path".to_owned()))?.to_owned();
+        return open(&Settings { location, ..settings.clone() });
+    }
+    let from_environment = std::env::vars()
+        .map(|(key, value)| (key.to_ascii_lowercase(), value))
+        .filter(|(key, _)| STORE_VARIABLES.iter().any(|prefix| key.starts_with(prefix)));
+    let options = from_environment.chain(settings.options.clone());
+    let (store, prefix) = object_store::parse_url_opts(&url, options).map_err(|error| refused(error.to_string()))?;
+    if prefix == Path::default() { Ok(Arc::from(store)) } else { Ok(Arc::new(PrefixStore::new(store, prefix))) }
+}
+
+/// Creates one key twice: the second time must fail, or two processes could write the same entry.
+pub(super) async fn probe(store: &dyn ObjectStore, settings: &Settings) -> Result<(), Error> {
+    let key = names::probe(&settings.writer);
+    // A key left behind by a process that died here proves the same.
+    for _ in 0..2 {
+        match store.put_opts(&key, "probe".into(), PutMode::Create.into()).await {
+            Ok(_) => {}
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                return store.delete(&key).await.map_err(Error::store("delete", &key));
+            }
+            Err(error) => return Err(Error::store("create", &key)(error)),
+        }
+    }
+    store.delete(&key).await.map_err(Error::store("delete", &key))?;
+    Err(Error::NoConditionalCreate { location: settings.location.clone() })
+}
