@@ -4,6 +4,7 @@
 //! Modules are declared in reading order: from the events, over the pure core that scores and measures them, to the log
 //! that makes results true, and outwards to the tasks that do I/O.
 
+pub mod decode;
 pub mod event;
 pub mod ingest;
 pub mod join;

@@ -15,6 +15,6 @@ pub use feedback::{FeedbackSource, Target, UserFeedback};
 pub use gateway_log::{Attribute, Context, GatewayLog, Quota, Safety, SafetyStage, Status, Usage, UsageSource};
 pub use outcome::{Outcome, OutcomeCounts, Reason};
 pub use pipeline_event::{Dataset, PipelineEvent, PipelineState};
-pub use record::{Header, Input, Record, Records, TopicPartition};
+pub use record::{Cut, Header, Input, Record, Records, TopicPartition};
 pub use text::Text;
 pub use timestamp::Timestamp;

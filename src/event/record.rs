@@ -76,6 +76,17 @@ pub struct Record {
     pub value: Option<Range<usize>>,
     /// Index into [`Records::headers`], if the record has headers.
     pub headers: Option<u32>,
+    /// Index into [`Records::cut`], if the source held only the start of the value because it is too large to hold.
+    pub cut: Option<u32>,
+}
+
+/// What a value was that is too large to be held whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Its bytes.
+    pub length: u64,
+    /// SHA-256 of all of them.
+    pub sha256: [u8; 32],
 }
 
 /// A batch of records of any partitions, in the order of each partition. One allocation holds all bytes.
@@ -87,6 +98,8 @@ pub struct Records {
     pub partitions: Vec<TopicPartition>,
     /// Header lists that occur.
     pub headers: Vec<Vec<Header>>,
+    /// Values that are not here whole.
+    pub cut: Vec<Cut>,
     /// The records.
     pub records: Vec<Record>,
 }
@@ -108,6 +121,12 @@ impl Records {
     #[must_use]
     pub fn headers(&self, record: &Record) -> &[Header] {
         record.headers.and_then(|at| self.headers.get(at as usize)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the whole value was, if only its start is here.
+    #[must_use]
+    pub fn cut(&self, record: &Record) -> Option<Cut> {
+        record.cut.and_then(|at| self.cut.get(at as usize)).copied()
     }
 
     /// Index of a partition in [`Self::partitions`], added if it is new.
