@@ -75,6 +75,20 @@ pub enum PipelineState {
     Abort,
 }
 
+impl PipelineState {
+    /// The name in events and rows.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "START",
+            Self::Running => "RUNNING",
+            Self::Complete => "COMPLETE",
+            Self::Fail => "FAIL",
+            Self::Abort => "ABORT",
+        }
+    }
+}
+
 /// A dataset or index with its version.
 #[derive(Clone, Debug, Default)]
 pub struct Dataset<'a> {

@@ -6,5 +6,5 @@ mod rows;
 pub use epoch::{AnswerIds, Epoch};
 pub use rows::{
     ContextRow, FLOAT_COLUMNS, FeedbackRow, INTEGER_COLUMNS, Interaction, Interactions, PipelineRow, RejectRow, Rows,
-    SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, Symbol, Symbols, TEXT_COLUMNS,
+    SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, Symbol, Symbols, TEXT_COLUMNS, column,
 };

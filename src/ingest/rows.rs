@@ -14,7 +14,7 @@ use crate::event::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(pub NonZeroU32);
 
-/// The repeated strings of one epoch.
+/// The repeated strings of one epoch, as they are stored, found by the string as it came.
 #[derive(Debug, Default)]
 pub struct Symbols {
     strings: Vec<Arc<str>>,
@@ -22,16 +22,30 @@ pub struct Symbols {
 }
 
 impl Symbols {
-    /// The symbol of a string, made if it is new.
-    pub fn intern(&mut self, text: &str) -> Symbol {
-        if let Some(symbol) = self.numbers.get(text) {
-            return *symbol;
+    /// The symbol of a string as it came, if the string was seen before.
+    #[must_use]
+    pub fn find(&self, raw: &str) -> Option<Symbol> {
+        self.numbers.get(raw).copied()
+    }
+
+    /// Makes `stored` the string of a symbol that is found by `raw`. Strings that are stored alike share one symbol.
+    pub fn insert(&mut self, raw: &str, stored: &str) -> Symbol {
+        let symbol = self.numbers.get(stored).copied().unwrap_or_else(|| {
+            let string: Arc<str> = stored.into();
+            self.strings.push(Arc::clone(&string));
+            let number = u32::try_from(self.strings.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+            self.numbers.insert(string, Symbol(number));
+            Symbol(number)
+        });
+        if raw != stored {
+            self.numbers.insert(raw.into(), symbol);
         }
-        let string: Arc<str> = text.into();
-        self.strings.push(string.clone());
-        let number = u32::try_from(self.strings.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
-        self.numbers.insert(string, Symbol(number));
-        Symbol(number)
+        symbol
+    }
+
+    /// The symbol of a string that is stored as it came.
+    pub fn intern(&mut self, text: &str) -> Symbol {
+        self.find(text).unwrap_or_else(|| self.insert(text, text))
     }
 
     /// The string of a symbol of this epoch.
@@ -60,6 +74,26 @@ pub struct Span {
     pub start: u32,
     /// Number of bytes.
     pub len: u32,
+}
+
+/// Place of a column in its list; a name that is not in the list does not compile.
+#[must_use]
+pub const fn column(columns: &[&str], name: &str) -> usize {
+    let mut at = 0;
+    while at < columns.len() {
+        let (left, right) = (columns[at].as_bytes(), name.as_bytes());
+        let mut same = left.len() == right.len();
+        let mut byte = 0;
+        while same && byte < left.len() {
+            same = left[byte] == right[byte];
+            byte += 1;
+        }
+        if same {
+            return at;
+        }
+        at += 1;
+    }
+    panic!("no such column")
 }
 
 /// Columns of `interactions` whose strings repeat, in the order of [`Interaction::symbols`].
@@ -283,16 +317,16 @@ pub struct PipelineRow {
     /// When the state changed.
     pub event_time: Timestamp,
     /// The string columns, in the order of [`PipelineRow::STRING_COLUMNS`].
-    pub strings: [Option<String>; 17],
+    pub strings: [Option<String>; 19],
     /// The integer columns, in the order of [`PipelineRow::INTEGER_COLUMNS`].
-    pub integers: [Option<i64>; 5],
+    pub integers: [Option<i64>; 6],
     /// `started_at`, `ended_at`, `data_watermark`.
     pub times: [Option<Timestamp>; 3],
 }
 
 impl PipelineRow {
     /// Names of [`Self::strings`]; `inputs` and `outputs` are JSON lists of `{name, version}`.
-    pub const STRING_COLUMNS: [&'static str; 17] = [
+    pub const STRING_COLUMNS: [&'static str; 19] = [
         "run_id",
         "parent_run_id",
         "job",
@@ -308,13 +342,23 @@ impl PipelineRow {
         "deployment",
         "model",
         "prompt_version",
+        "tenant",
+        "app",
         "attributes",
         "source_topic",
     ];
     /// Names of [`Self::integers`].
-    pub const INTEGER_COLUMNS: [&'static str; 5] = ["rows_in", "rows_out", "rows_failed", "bytes", "source_offset"];
+    pub const INTEGER_COLUMNS: [&'static str; 6] =
+        ["rows_in", "rows_out", "rows_failed", "bytes", "source_partition", "source_offset"];
     /// Names of [`Self::times`].
     pub const TIME_COLUMNS: [&'static str; 3] = ["started_at", "ended_at", "data_watermark"];
+
+    /// The value of a string column.
+    #[must_use]
+    pub fn string(&self, column: &str) -> Option<&str> {
+        let at = Self::STRING_COLUMNS.iter().position(|name| *name == column)?;
+        self.strings.get(at)?.as_deref()
+    }
 }
 
 /// One row of `rejects`.
