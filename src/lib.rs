@@ -11,6 +11,7 @@ pub mod join;
 pub mod lake;
 pub mod log;
 pub mod measure;
+pub mod score;
 
 pub mod demo;
 

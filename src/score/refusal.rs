@@ -1,0 +1,132 @@
+//! Sentences that decline to answer, and sentences that are mere courtesy.
+//!
+//! Phrases, not meaning: a refusal worded in a way not listed here reads as a claim.
+
+/// What declines, in lower case. English first, then a few other languages.
+const REFUSALS: [&str; 78] = [
+    "i don't know",
+    "i do not know",
+    "i don't have",
+    "i do not have",
+    "i am not able to",
+    "i'm not able to",
+    "i am unable to",
+    "i'm unable to",
+    "unable to answer",
+    "unable to find",
+    "unable to provide",
+    "unable to determine",
+    "i cannot answer",
+    "i can't answer",
+    "i cannot provide",
+    "i can't provide",
+    "i cannot find",
+    "i can't find",
+    "i could not find",
+    "i couldn't find",
+    "i cannot help",
+    "i can't help",
+    "i cannot assist",
+    "i can't assist",
+    "i cannot determine",
+    "i can't determine",
+    "cannot be answered",
+    "can't be answered",
+    "cannot be determined",
+    "can't be determined",
+    "not possible to answer",
+    "not possible to determine",
+    "not enough information",
+    "insufficient information",
+    "no information",
+    "no mention of",
+    "no specific information",
+    "no relevant information",
+    "not contain",
+    "n't contain",
+    "not mention",
+    "n't mention",
+    "not mentioned",
+    "not provide",
+    "n't provide",
+    "not provided",
+    "not specify",
+    "n't specify",
+    "not specified",
+    "not explicitly",
+    "not state",
+    "n't state",
+    "not stated",
+    "not include information",
+    "not discuss",
+    "not address",
+    "not have information",
+    "n't have information",
+    "not have enough",
+    "n't have enough",
+    "not have specific",
+    "n't have specific",
+    "not have access",
+    "n't have access",
+    "not in the provided",
+    "not found in the",
+    "i'm sorry, but i",
+    "i am sorry, but i",
+    "as an ai",
+    "weiß ich nicht",
+    "ich weiß es nicht",
+    "kann ich nicht beantworten",
+    "keine informationen",
+    "je ne sais pas",
+    "aucune information",
+    "no lo sé",
+    "no tengo información",
+    "non lo so",
+];
+
+/// Words that must stand in a sentence for the phrases that could also be said of the world.
+const ABOUT_SOURCES: [&str; 27] = [
+    "i ",
+    "i'",
+    "we ",
+    "context",
+    "passage",
+    "document",
+    "text",
+    "information",
+    "source",
+    "article",
+    "provided",
+    "given",
+    "answer",
+    "question",
+    "details",
+    "data",
+    "excerpt",
+    "content",
+    "unable",
+    "informationen",
+    "ich",
+    "je ",
+    "no lo",
+    "no tengo",
+    "non lo",
+    "paragraph",
+    "cannot",
+];
+
+/// Whether a sentence declines to answer. `lower` is a buffer.
+pub(super) fn declines(sentence: &str, lower: &mut String) -> bool {
+    if sentence.len() > 600 {
+        return false;
+    }
+    lower.clear();
+    for letter in sentence.chars() {
+        if letter == '’' {
+            lower.push('\'');
+        } else {
+            lower.extend(letter.to_lowercase());
+        }
+    }
+    REFUSALS.iter().any(|phrase| lower.contains(phrase)) && ABOUT_SOURCES.iter().any(|word| lower.contains(word))
+}

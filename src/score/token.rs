@@ -1,0 +1,603 @@
+//! Text → tokens and segments.
+//!
+//! A token is a word, a number, a redaction placeholder, or, in scripts written without spaces, an overlapping pair of
+//! characters. A segment is a sentence, a list item or a table row. Word boundaries are those of UAX #29; plain ASCII
+//! takes a quicker path to the same tokens. Markup, citations such as `[1]` and the markers of list items give no tokens; fenced
+//! code is one segment, marked as code.
+//!
+//! Linear in the length of the text whatever it holds, and nothing is allocated per token once the buffers have grown.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::hash;
+use super::language::{self, Evidence};
+use super::lexicon::{Lexicon, Marks, RARE};
+use super::stem::stem;
+
+/// What a token is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A word that carries no meaning of its own in the text's language.
+    Function,
+    Word,
+    Number,
+    /// What redaction left, such as `[EMAIL-3f9a]`.
+    Placeholder,
+    /// Two neighbouring characters of a script without spaces.
+    Pair,
+}
+
+/// One token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token {
+    /// Equal for tokens that count as the same.
+    pub(super) key: u64,
+    /// Byte of the text where it ends.
+    pub(super) end: u32,
+    /// Index of its segment.
+    pub(super) segment: u32,
+    /// Bits of information.
+    pub(super) weight: f32,
+    pub(super) kind: Kind,
+    function_in: u16,
+    pub(super) marks: Marks,
+}
+
+impl Token {
+    /// Whether the token says something that can be supported or not.
+    pub(super) fn is_content(&self) -> bool {
+        self.kind != Kind::Function && !self.marks.has(Marks::ABOUT_THE_TEXT)
+    }
+}
+
+/// A sentence, list item, table row, or block of code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    /// Bytes of the text, without surrounding white space.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// Tokens, half-open.
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) is_code: bool,
+    pub(super) is_question: bool,
+}
+
+/// A text cut into tokens and segments; reused from text to text.
+#[derive(Default)]
+pub(super) struct Text {
+    pub(super) tokens: Vec<Token>,
+    pub(super) segments: Vec<Segment>,
+    pub(super) evidence: Evidence,
+    lower: Vec<u8>,
+    stemmed: Vec<u8>,
+    last_number: (u64, i32),
+    open: Option<u32>,
+    open_first: u32,
+    in_code: bool,
+    /// Inside a citation that holds spaces, such as `[1, 2]`.
+    in_citation: bool,
+}
+
+/// Token weight of a pair of characters: two of them weigh about as much as a middling word.
+const PAIR_WEIGHT: f32 = 4.0;
+/// Words of a language whose frequencies are not known.
+const FOREIGN_WEIGHT: f32 = 8.0;
+
+impl Text {
+    /// Empties the buffers and gives back what a giant text made them grow to.
+    pub(super) fn clear(&mut self) {
+        self.tokens.clear();
+        self.segments.clear();
+        self.tokens.shrink_to(1 << 16);
+        self.segments.shrink_to(1 << 12);
+        self.evidence = Evidence::default();
+        self.open = None;
+        self.in_code = false;
+    }
+
+    /// Appends the tokens of `text`; a new segment starts with it. Offsets are bytes of this `text`.
+    pub(super) fn read(&mut self, text: &str, lexicon: &Lexicon) {
+        self.open = None;
+        self.in_code = false;
+        self.in_citation = false;
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        let mut line_start = true;
+        while let Some(byte) = bytes.get(at) {
+            if byte.is_ascii_whitespace() {
+                if *byte == b'\n' {
+                    if !self.in_code {
+                        self.close(at, bytes, false);
+                    }
+                    line_start = true;
+                }
+                at += 1;
+                continue;
+            }
+            let mut end = at;
+            let mut ascii = true;
+            while let Some(byte) = bytes.get(end) {
+                if byte.is_ascii_whitespace() {
+                    break;
+                }
+                ascii &= byte.is_ascii();
+                end += 1;
+            }
+            let Some(chunk) = text.get(at..end) else { break };
+            if line_start && (chunk.starts_with("```") || chunk.starts_with("~~~")) {
+                self.fence(at, end, bytes);
+            } else if line_start && is_list_marker(chunk) {
+                // The marker belongs to the layout, not to what is said.
+                self.begin(at);
+            } else {
+                self.begin(at);
+                if ascii {
+                    self.read_ascii(chunk, at, lexicon);
+                } else {
+                    self.read_unicode(chunk, at, lexicon);
+                }
+                if !self.in_code {
+                    self.close_at_stop(chunk, end, bytes);
+                }
+            }
+            line_start = false;
+            at = end;
+        }
+        self.close(bytes.len(), bytes, false);
+    }
+
+    /// The tokens of one of its segments.
+    pub(super) fn tokens_of(&self, segment: &Segment) -> &[Token] {
+        self.tokens.get(segment.first as usize..segment.last as usize).unwrap_or_default()
+    }
+
+    /// Decides which words are function words, once the language is known.
+    pub(super) fn settle(&mut self, language: Option<&str>) {
+        let mask = language::mask_of(language);
+        let foreign = mask != 1;
+        for token in &mut self.tokens {
+            if token.kind == Kind::Word {
+                if token.function_in & mask != 0 {
+                    token.kind = Kind::Function;
+                } else if foreign {
+                    token.weight = FOREIGN_WEIGHT;
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, at: usize) {
+        if self.open.is_none() {
+            self.open = Some(offset(at));
+            self.open_first = offset(self.tokens.len());
+        }
+    }
+
+    /// Ends the open segment before byte `end`.
+    fn close(&mut self, end: usize, bytes: &[u8], is_question: bool) {
+        let Some(start) = self.open.take() else { return };
+        let last = offset(self.tokens.len());
+        if last == self.open_first && !self.in_code {
+            return;
+        }
+        let mut end = end;
+        while end > start as usize && bytes.get(end - 1).is_some_and(u8::is_ascii_whitespace) {
+            end -= 1;
+        }
+        self.segments.push(Segment { start, end: offset(end), first: self.open_first, last, is_code: self.in_code, is_question });
+    }
+
+    fn fence(&mut self, at: usize, end: usize, bytes: &[u8]) {
+        if self.in_code {
+            self.close(end, bytes, false);
+            self.in_code = false;
+        } else {
+            self.close(at, bytes, false);
+            self.in_code = true;
+            self.begin(at);
+        }
+    }
+
+    fn close_at_stop(&mut self, chunk: &str, end: usize, bytes: &[u8]) {
+        let core = chunk.trim_end_matches(['"', '\'', ')', ']', '*', '_', '”', '’', '»', '`']);
+        let Some(stop) = core.chars().next_back() else { return };
+        let next = bytes.get(end..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
+        let ends = match stop {
+            '!' | '?' | '؟' | '。' | '！' | '？' | '।' | '…' => true,
+            '.' => !next.is_some_and(u8::is_ascii_lowercase) && !is_abbreviation(core),
+            _ => false,
+        };
+        if ends {
+            self.close(end, bytes, matches!(stop, '?' | '؟' | '？'));
+        }
+    }
+
+    fn read_ascii(&mut self, chunk: &str, base: usize, lexicon: &Lexicon) {
+        let bytes = chunk.as_bytes();
+        let mut at = 0;
+        if std::mem::take(&mut self.in_citation) {
+            let cited = bytes.iter().position(|byte| !is_cited(*byte)).unwrap_or(bytes.len());
+            self.in_citation = cited == bytes.len();
+            at = cited;
+        }
+        while let Some(byte) = bytes.get(at) {
+            if byte.is_ascii_alphabetic() {
+                let end = word_end(bytes, at);
+                self.word(bytes.get(at..end).unwrap_or_default(), base + at, lexicon);
+                at = end;
+            } else if byte.is_ascii_digit() {
+                let end = number_end(bytes, at);
+                self.number(bytes.get(at..end).unwrap_or_default(), base + at, lexicon);
+                at = end;
+            } else if *byte == b'[' {
+                at = self.bracket(bytes, at, base);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// A placeholder becomes one token, a citation none; anything else is read on behind the bracket.
+    fn bracket(&mut self, bytes: &[u8], at: usize, base: usize) -> usize {
+        let rest = bytes.get(at + 1..).unwrap_or_default();
+        if !rest.is_empty() && rest.iter().all(|byte| is_cited(*byte)) {
+            self.in_citation = true;
+            return bytes.len();
+        }
+        let Some(length) = rest.iter().take(40).position(|byte| *byte == b']') else { return at + 1 };
+        let inner = rest.get(..length).unwrap_or_default();
+        let end = at + length + 2;
+        if !inner.is_empty() && inner.iter().all(|byte| is_cited(*byte)) {
+            return end;
+        }
+        if is_placeholder(inner) {
+            self.push(Token {
+                key: hash::pair(1, hash::bytes(inner)),
+                end: offset(base + end),
+                segment: 0,
+                weight: RARE,
+                kind: Kind::Placeholder,
+                function_in: 0,
+                marks: Marks::NONE,
+            });
+            return end;
+        }
+        at + 1
+    }
+
+    fn read_unicode(&mut self, chunk: &str, base: usize, lexicon: &Lexicon) {
+        let mut previous: Option<(usize, char, bool)> = None;
+        for (at, part) in chunk.split_word_bound_indices() {
+            let Some(letter) = part.chars().next() else { continue };
+            if !letter.is_alphanumeric() {
+                self.finish_pair(&mut previous, base);
+                let end = at + part.len();
+                if matches!(letter, '。' | '！' | '？' | '…') && end < chunk.len() {
+                    self.close(base + end, chunk.as_bytes(), letter == '？');
+                    self.begin(base + end);
+                }
+                continue;
+            }
+            if language::is_unspaced(letter) {
+                for (inner, letter) in part.char_indices() {
+                    if !letter.is_alphanumeric() {
+                        continue;
+                    }
+                    let here = at + inner;
+                    if let Some((_, first, _)) = previous {
+                        self.pair(first, letter, base + here + letter.len_utf8());
+                        previous = Some((here, letter, true));
+                    } else {
+                        previous = Some((here, letter, false));
+                    }
+                    self.evidence.see(letter, 0);
+                }
+                continue;
+            }
+            self.finish_pair(&mut previous, base);
+            if letter.is_ascii_digit() {
+                let bytes = part.as_bytes();
+                let end = number_end(bytes, 0);
+                self.number(bytes.get(..end).unwrap_or_default(), base + at, lexicon);
+            } else if part.is_ascii() {
+                for (inner, word) in split_ascii(part) {
+                    self.word(word, base + at + inner, lexicon);
+                }
+            } else {
+                self.foreign_word(part, base + at, lexicon);
+            }
+        }
+        self.finish_pair(&mut previous, base);
+    }
+
+    /// A run of one character of a script without spaces still is a token.
+    fn finish_pair(&mut self, previous: &mut Option<(usize, char, bool)>, base: usize) {
+        if let Some((at, letter, false)) = previous.take() {
+            self.pair(letter, '\0', base + at + letter.len_utf8());
+        }
+    }
+
+    fn pair(&mut self, first: char, second: char, end: usize) {
+        self.push(Token {
+            key: hash::pair(u64::from(u32::from(first)), u64::from(u32::from(second))),
+            end: offset(end),
+            segment: 0,
+            weight: PAIR_WEIGHT,
+            kind: Kind::Pair,
+            function_in: 0,
+            marks: if matches!(first, '不' | '没' | '無' | '无' | '非') { Marks::NEGATES } else { Marks::NONE },
+        });
+    }
+
+    fn foreign_word(&mut self, part: &str, start: usize, lexicon: &Lexicon) {
+        self.lower.clear();
+        let mut buffer = [0; 4];
+        let mut capital = false;
+        for (index, letter) in part.chars().enumerate() {
+            capital |= index == 0 && letter.is_uppercase();
+            let letter = match letter {
+                '’' | 'ʼ' => '\'',
+                '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).unwrap_or(letter),
+                _ => letter,
+            };
+            for letter in letter.to_lowercase() {
+                self.lower.extend_from_slice(letter.encode_utf8(&mut buffer).as_bytes());
+            }
+        }
+        let first = part.chars().next().unwrap_or('a');
+        self.lowered(start, start + part.len(), first, capital, lexicon);
+    }
+
+    fn word(&mut self, word: &[u8], start: usize, lexicon: &Lexicon) {
+        self.lower.clear();
+        self.lower.extend(word.iter().filter(|byte| **byte != b'.').map(u8::to_ascii_lowercase));
+        let capital = word.first().is_some_and(u8::is_ascii_uppercase);
+        self.lowered(start, start + word.len(), 'a', capital, lexicon);
+    }
+
+    fn lowered(&mut self, start: usize, end: usize, first: char, capital: bool, lexicon: &Lexicon) {
+        if self.lower.ends_with(b"'s") {
+            let length = self.lower.len() - 2;
+            if length > 2 {
+                self.lower.truncate(length);
+            }
+        }
+        let word = hash::bytes(&self.lower);
+        let starts_segment = self.open_first as usize == self.tokens.len();
+        let mut token = Token {
+            key: word,
+            end: offset(end),
+            segment: 0,
+            weight: RARE,
+            kind: Kind::Word,
+            function_in: 0,
+            marks: if capital && !starts_segment { Marks::CAPITAL } else { Marks::NONE },
+        };
+        if let Some(entry) = lexicon.look_up(word) {
+            token.key = entry.key;
+            token.weight = entry.weight;
+            token.function_in = entry.function_in;
+            token.marks = token.marks.with(entry.marks);
+            if let Some((mantissa, power)) = entry.number {
+                token.kind = Kind::Number;
+                token.weight = NUMBER_WEIGHT;
+                token.key = number_key(u64::from(mantissa), i32::from(power));
+                self.last_number = (u64::from(mantissa), i32::from(power));
+            }
+        } else {
+            stem(&self.lower, &mut self.stemmed);
+            token.key = hash::bytes(&self.stemmed);
+        }
+        self.evidence.see(first, token.function_in);
+        if let Some(power) = scale(&self.lower)
+            && let Some(previous) = self.tokens.last_mut()
+            && previous.kind == Kind::Number
+            && start.saturating_sub(previous.end as usize) <= 1
+        {
+            previous.key = number_key(self.last_number.0, self.last_number.1 + i32::from(power));
+            previous.end = offset(end);
+            return;
+        }
+        self.push(token);
+    }
+
+    fn number(&mut self, digits: &[u8], start: usize, lexicon: &Lexicon) {
+        let split = digits.iter().rposition(u8::is_ascii_digit).map_or(0, |at| at + 1);
+        let (figures, suffix) = digits.split_at_checked(split).unwrap_or((digits, &[]));
+        let end = start + digits.len();
+        self.lower.clear();
+        self.lower.extend(suffix.iter().map(u8::to_ascii_lowercase));
+        let joined = figures.iter().any(u8::is_ascii_alphabetic);
+        let power = match self.lower.as_slice() {
+            b"" | b"s" | b"th" | b"st" | b"nd" | b"rd" => Some(0),
+            b"k" => Some(3),
+            b"m" | b"mn" => Some(6),
+            b"b" | b"bn" => Some(9),
+            _ => None,
+        };
+        let (Some(power), false) = (power, joined) else {
+            // Letters and digits together, as in a model's name: a word.
+            self.word(digits, start, lexicon);
+            return;
+        };
+        let (mantissa, exponent, places) = decimal(figures);
+        self.last_number = (mantissa, exponent + power);
+        self.push(Token {
+            key: number_key(mantissa, exponent + power),
+            end: offset(end),
+            segment: 0,
+            weight: if places == 1 { SMALL_NUMBER_WEIGHT } else { NUMBER_WEIGHT },
+            kind: Kind::Number,
+            function_in: 0,
+            marks: Marks::NONE,
+        });
+    }
+
+    fn push(&mut self, mut token: Token) {
+        token.segment = offset(self.segments.len());
+        self.tokens.push(token);
+    }
+}
+
+const NUMBER_WEIGHT: f32 = 9.0;
+const SMALL_NUMBER_WEIGHT: f32 = 6.0;
+
+/// Byte offsets and counts fit in 32 bits: texts above the limit are not read.
+#[expect(clippy::cast_possible_truncation, reason = "texts are bounded far below 4 GiB")]
+fn offset(value: usize) -> u32 {
+    value as u32
+}
+
+fn number_key(mantissa: u64, power: i32) -> u64 {
+    let mut mantissa = mantissa;
+    let mut power = power;
+    while mantissa != 0 && mantissa.is_multiple_of(10) {
+        mantissa /= 10;
+        power += 1;
+    }
+    hash::pair(hash::pair(2, mantissa), u64::from(power.unsigned_abs()) << 1 | u64::from(power < 0))
+}
+
+/// `(mantissa, power of ten, digits)` of figures such as `1,250.50`; beyond 19 digits only the size is kept.
+fn decimal(figures: &[u8]) -> (u64, i32, u32) {
+    let mut mantissa = 0u64;
+    let mut power = 0;
+    let mut digits = 0;
+    let mut after_point = false;
+    for byte in figures {
+        match byte {
+            b'0'..=b'9' => {
+                digits += 1;
+                if let Some(next) = mantissa.checked_mul(10).and_then(|value| value.checked_add(u64::from(byte - b'0'))) {
+                    mantissa = next;
+                    power -= i32::from(after_point);
+                } else {
+                    power += i32::from(!after_point);
+                }
+            }
+            b'.' => after_point = true,
+            _ => {}
+        }
+    }
+    (mantissa, power, digits)
+}
+
+/// Power of ten of a scale word behind a number, only as far as it must compare equal.
+fn scale(word: &[u8]) -> Option<u8> {
+    match word {
+        b"thousand" => Some(3),
+        b"million" => Some(6),
+        b"billion" => Some(9),
+        b"trillion" => Some(12),
+        _ => None,
+    }
+}
+
+/// End of a word: letters and digits, apostrophes between letters, and the points of `U.S.`.
+fn word_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(byte) = bytes.get(at) {
+        let next_is_letter = bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
+        let single = at == start + 1 || (at >= start + 2 && bytes.get(at - 2) == Some(&b'.'));
+        let inside = byte.is_ascii_alphanumeric()
+            || (*byte == b'\'' && at > start && next_is_letter)
+            || (*byte == b'.' && single && next_is_letter);
+        if !inside {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// End of a number: digits, separators between digits, then letters and digits glued to it.
+fn number_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(byte) = bytes.get(at) {
+        let next_is_digit = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+        if !(byte.is_ascii_alphanumeric() || (matches!(byte, b'.' | b',') && next_is_digit)) {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Unicode keeps `U.S.A` and `a_b` together; only letters, digits and inner apostrophes are a word here.
+fn split_ascii(part: &str) -> impl Iterator<Item = (usize, &[u8])> {
+    let bytes = part.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while bytes.get(at).is_some_and(|byte| !byte.is_ascii_alphanumeric()) {
+            at += 1;
+        }
+        let start = at;
+        at = word_end(bytes, start);
+        bytes.get(start..at).filter(|word| !word.is_empty()).map(|word| (start, word))
+    })
+}
+
+fn is_list_marker(chunk: &str) -> bool {
+    if matches!(chunk, "-" | "*" | "+" | "•" | "–" | "·" | "#" | "##" | "###" | "####") {
+        return true;
+    }
+    let chunk = chunk.trim_start_matches(['(', '*']).trim_end_matches('*');
+    let digits = chunk.trim_end_matches(['.', ')', ':']);
+    digits.len() < chunk.len() && !digits.is_empty() && digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What stands between the brackets of a citation.
+fn is_cited(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b',' | b'^' | b'-' | b';')
+}
+
+fn is_placeholder(inner: &[u8]) -> bool {
+    let Some(dash) = inner.iter().rposition(|byte| *byte == b'-') else { return false };
+    let (name, suffix) = inner.split_at_checked(dash).unwrap_or((inner, &[]));
+    !name.is_empty()
+        && name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+        && suffix.len() == 5
+        && suffix.iter().skip(1).all(u8::is_ascii_hexdigit)
+}
+
+fn is_abbreviation(core: &str) -> bool {
+    let word = core.trim_end_matches('.').trim_start_matches(['(', '"', '\'', '“', '[']);
+    if word.is_empty() {
+        return false;
+    }
+    if word.len() == 1 {
+        return word.bytes().all(|byte| byte.is_ascii_uppercase());
+    }
+    matches!(
+        word,
+        "Mr" | "Mrs"
+            | "Ms"
+            | "Dr"
+            | "Prof"
+            | "St"
+            | "Jr"
+            | "Sr"
+            | "vs"
+            | "No"
+            | "no"
+            | "Inc"
+            | "Ltd"
+            | "Co"
+            | "Corp"
+            | "e.g"
+            | "i.e"
+            | "etc"
+            | "approx"
+            | "Fig"
+            | "fig"
+            | "cf"
+            | "al"
+            | "U.S"
+            | "U.K"
+            | "Gen"
+            | "Sen"
+            | "Rep"
+            | "Gov"
+    )
+}
