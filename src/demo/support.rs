@@ -200,8 +200,8 @@ impl Support {
         if self.chance.happens(0.04) {
             sentences.push(self.chance.pick(&article.additions));
         }
-        let opener = self.chance.happens(0.4).then_some("opener");
-        let closer = self.chance.happens(0.3).then_some("closer");
+        let opener = self.chance.happens(0.3).then_some("opener");
+        let closer = self.chance.happens(0.18).then_some("closer");
         self.compose(library, opener, &sentences, closer)
     }
 
