@@ -3,8 +3,21 @@
 //! Sums are integers, so equal events give equal rows however they were cut into epochs. Publishing (windows, intervals,
 //! quantiles) is `evaluate`'s work, not this module's.
 
+mod accumulate;
 mod group;
+mod histogram;
+pub mod measures;
+mod observe;
 mod partial;
+mod status;
 
+pub use accumulate::{Accumulator, CellsAt};
 pub use group::{DIMENSIONS, Dimension, Group};
+pub use histogram::{Edges, HistogramSum, add_bins, quantile, quantiles};
+pub use measures::MeasureInfo;
+pub use observe::{
+    Answer, AnswerState, CostStatus, EndedRun, Polarity, SCORES, billionths, micros_from_ms, observe_answer_feedback,
+    observe_feedback, observe_safety,
+};
 pub use partial::{Measure, Partial, PartialRow, PartialSet};
+pub use status::{StatusClass, classify, status_class};

@@ -1,8 +1,10 @@
 //! Partial aggregates of one measure in one pane (a minute of event time) and group.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::Group;
+use super::{Group, histogram};
 use crate::event::Timestamp;
 
 /// A measure that ingest aggregates: an index into the registry of measures.
@@ -21,14 +23,37 @@ pub struct Partial {
     pub sum: i128,
     /// Sum of the squares.
     pub sum_sq: i128,
-    /// Least value; meaningless when `n` is 0.
+    /// Least value; 0 when `n` is 0.
     pub min: i64,
-    /// Greatest value; meaningless when `n` is 0.
+    /// Greatest value; 0 when `n` is 0.
     pub max: i64,
     /// Values that count as bad (for a rate: its numerator).
     pub bad_n: u64,
     /// Counts by bin of the measure's fixed edges: (bin, count), ascending, no zero counts.
     pub hist: Vec<(u16, u32)>,
+}
+
+impl Partial {
+    /// Adds another partial of the same measure: `self` is then what it would be had it seen the other's values too.
+    pub fn merge(&mut self, other: &Self) {
+        self.merge_moments(other);
+        histogram::add_bins(&mut self.hist, &other.hist);
+    }
+
+    /// Adds everything but the histogram.
+    pub fn merge_moments(&mut self, other: &Self) {
+        if other.n > 0 {
+            (self.min, self.max) = match self.n {
+                0 => (other.min, other.max),
+                _ => (self.min.min(other.min), self.max.max(other.max)),
+            };
+        }
+        self.n += other.n;
+        self.n_null += other.n_null;
+        self.sum += other.sum;
+        self.sum_sq += other.sum_sq;
+        self.bad_n += other.bad_n;
+    }
 }
 
 /// One partial with its place.
@@ -47,8 +72,52 @@ pub struct PartialRow {
 /// The partials of one epoch, sorted by (pane, group, measure), each key once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartialSet {
-    /// Groups that occur, each once.
+    /// The scorer that made the scored measures of this set; values of different scorers are never added.
+    pub scorer: Option<Arc<str>>,
+    /// Groups that occur, each once, in the order in which they were first seen (that order decides who is within a tenant's cap).
     pub groups: Vec<Group>,
     /// The partials.
     pub rows: Vec<PartialRow>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::measure::Edges;
+
+    fn of(values: &[i64]) -> Partial {
+        let mut whole = Partial::default();
+        for value in values {
+            whole.merge(&Partial {
+                n: 1,
+                n_null: u64::from(*value % 3 == 0),
+                sum: i128::from(*value),
+                sum_sq: i128::from(*value) * i128::from(*value),
+                min: *value,
+                max: *value,
+                bad_n: u64::from(*value % 2 == 0),
+                hist: vec![(Edges::Logarithmic.bin(*value), 1)],
+            });
+        }
+        whole
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_associative_and_commutative_and_has_a_neutral_element(
+            a in prop::collection::vec(0_i64..1_000_000_000_000, 0..20),
+            b in prop::collection::vec(0_i64..1_000_000_000_000, 0..20),
+            c in prop::collection::vec(0_i64..1_000_000_000_000, 0..20),
+        ) {
+            let together = |left: &Partial, right: &Partial| { let mut sum = left.clone(); sum.merge(right); sum };
+            let (x, y, z) = (of(&a), of(&b), of(&c));
+            prop_assert_eq!(together(&x, &y), together(&y, &x));
+            prop_assert_eq!(together(&together(&x, &y), &z), together(&x, &together(&y, &z)));
+            prop_assert_eq!(together(&x, &Partial::default()), x.clone());
+            let all: Vec<i64> = a.iter().chain(&b).chain(&c).copied().collect();
+            prop_assert_eq!(together(&together(&x, &y), &z), of(&all));
+        }
+    }
 }

@@ -1,0 +1,193 @@
+//! The base measures: what ingest adds up per pane and group, each with its input, unit and histogram edges.
+//!
+//! A measure is a stream of integers in a stated unit. What readers see (rates, means, quantiles) is derived from measures as
+//! `schemas/metrics.yaml` says. Adding a measure appends a line: the numbers are part of stored partials and never change.
+
+use super::{Edges, Measure};
+use crate::event::Input;
+
+/// What is fixed about a measure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MeasureInfo {
+    /// Its name in `schemas/metrics.yaml`.
+    pub name: &'static str,
+    /// The input whose events carry it, and whose watermark closes its panes.
+    pub input: Input,
+    /// Integer units in one published unit: a published number is the integer divided by this.
+    pub scale: i64,
+    /// Edges of its histogram.
+    pub edges: Edges,
+    /// Made by a versioned scorer: values of different scorers are never added.
+    pub scored: bool,
+}
+
+macro_rules! measures {
+    ($($(#[$doc:meta])* $id:ident = $number:literal, $name:literal, $input:ident, $scale:expr, $edges:ident, $scored:literal;)*) => {
+        $($(#[$doc])* pub const $id: Measure = Measure($number);)*
+
+        /// Number of measures.
+        pub const COUNT: usize = [$($number),*].len();
+
+        /// All measures; the place is the number.
+        pub static ALL: [MeasureInfo; COUNT] = [
+            $(MeasureInfo { name: $name, input: Input::$input, scale: $scale, edges: Edges::$edges, scored: $scored },)*
+        ];
+    };
+}
+
+/// Scores, ratios and money are kept in billionths.
+const BILLION: i64 = 1_000_000_000;
+
+measures! {
+    /// Requests; the value is 1.
+    REQUESTS = 0, "requests", Gateway, 1, None, false;
+    /// Requests refused by the provider for a fault of the client.
+    STATUS_CLIENT_4XX = 1, "status.client_4xx", Gateway, 1, None, false;
+    /// Requests refused for lack of quota.
+    STATUS_THROTTLED_429 = 2, "status.throttled_429", Gateway, 1, None, false;
+    /// Requests that failed at the provider.
+    STATUS_PROVIDER_5XX = 3, "status.provider_5xx", Gateway, 1, None, false;
+    /// Requests without an answer in time.
+    STATUS_TIMEOUT = 4, "status.timeout", Gateway, 1, None, false;
+    /// Requests stopped by a content filter.
+    STATUS_CONTENT_FILTERED = 5, "status.content_filtered", Gateway, 1, None, false;
+    /// Requests whose client went away.
+    STATUS_CANCELLED = 6, "status.cancelled", Gateway, 1, None, false;
+    /// Whole duration of a request, microseconds.
+    LATENCY = 7, "latency", Gateway, 1_000, Logarithmic, false;
+    /// Time to the first token, microseconds.
+    FIRST_TOKEN = 8, "time_to_first_token", Gateway, 1_000, Logarithmic, false;
+    /// Time per output token after the first, microseconds.
+    PER_TOKEN = 9, "time_per_output_token", Gateway, 1_000, Logarithmic, false;
+    /// Input tokens, cached ones included.
+    TOKENS_INPUT = 10, "tokens.input", Gateway, 1, Logarithmic, false;
+    /// Output tokens, reasoning included.
+    TOKENS_OUTPUT = 11, "tokens.output", Gateway, 1, Logarithmic, false;
+    /// Input tokens read from the provider's cache.
+    TOKENS_CACHED = 12, "tokens.cached", Gateway, 1, None, false;
+    /// Input tokens written to the provider's cache.
+    TOKENS_CACHE_WRITE = 13, "tokens.cache_write", Gateway, 1, None, false;
+    /// Output tokens spent on reasoning.
+    TOKENS_REASONING = 14, "tokens.reasoning", Gateway, 1, None, false;
+    /// Cost, billionths of a US dollar; no value where it is not known.
+    COST = 15, "cost", Gateway, BILLION, None, false;
+    /// Requests whose cost is an estimate.
+    COST_ESTIMATED = 16, "cost.estimated", Gateway, 1, None, false;
+    /// Requests whose model has no price.
+    COST_UNPRICED = 17, "cost.unpriced", Gateway, 1, None, false;
+    /// Requests without the counts a price needs.
+    COST_USAGE_MISSING = 18, "cost.usage_missing", Gateway, 1, None, false;
+    /// Share of the rate limit that is left, the lesser of tokens and requests.
+    QUOTA_HEADROOM = 19, "quota.headroom", Gateway, BILLION, None, false;
+    /// Length of the prompt in tokens.
+    PROMPT_LENGTH = 20, "prompt_length", Gateway, 1, Logarithmic, false;
+    /// Length of the answer in tokens.
+    ANSWER_LENGTH = 21, "answer_length", Gateway, 1, Logarithmic, false;
+    /// Groundedness of an answer.
+    GROUNDEDNESS = 22, "groundedness", Gateway, BILLION, Linear, true;
+    /// Share of an answer's sentences that are supported.
+    SENTENCE_SUPPORT = 23, "sentence_support", Gateway, BILLION, Linear, true;
+    /// Does the answer address the question.
+    ANSWER_RELEVANCE = 24, "answer_relevance", Gateway, BILLION, Linear, true;
+    /// Are the contexts about the question.
+    CONTEXT_RELEVANCE = 25, "context_relevance", Gateway, BILLION, Linear, true;
+    /// Rank-weighted precision of the contexts.
+    CONTEXT_PRECISION = 26, "context_precision_at_k", Gateway, BILLION, Linear, true;
+    /// Share of the contexts that the answer used.
+    UTILIZATION = 27, "utilization", Gateway, BILLION, Linear, true;
+    /// Share of the relevant context that the answer used.
+    COMPLETENESS = 28, "completeness", Gateway, BILLION, Linear, true;
+    /// Answers looked at: the value is 1; bad are those that decline to answer.
+    REFUSAL = 29, "refusal", Gateway, 1, None, true;
+    /// Answers that were scored for groundedness.
+    STATE_SCORED = 30, "state.scored", Gateway, 1, None, true;
+    /// Answers that claim nothing.
+    STATE_NO_CLAIMS = 31, "state.no_claims", Gateway, 1, None, true;
+    /// Answers that decline.
+    STATE_ABSTAINED = 32, "state.abstained", Gateway, 1, None, true;
+    /// Answers without contexts.
+    STATE_NO_CONTEXT = 33, "state.no_context", Gateway, 1, None, true;
+    /// Answers or contexts beyond the limit.
+    STATE_TOO_LONG = 34, "state.too_long", Gateway, 1, None, true;
+    /// Answers in another language than their contexts.
+    STATE_LANGUAGE_MISMATCH = 35, "state.language_mismatch", Gateway, 1, None, true;
+    /// Requests checked for content safety; bad are those flagged in any category.
+    SAFETY_ANY = 36, "content_safety.any", Gateway, 1, None, false;
+    /// Checked for hate; bad are the flagged.
+    SAFETY_HATE = 37, "content_safety.hate", Gateway, 1, None, false;
+    /// Checked for self-harm; bad are the flagged.
+    SAFETY_SELF_HARM = 38, "content_safety.self_harm", Gateway, 1, None, false;
+    /// Checked for sexual content; bad are the flagged.
+    SAFETY_SEXUAL = 39, "content_safety.sexual", Gateway, 1, None, false;
+    /// Checked for violence; bad are the flagged.
+    SAFETY_VIOLENCE = 40, "content_safety.violence", Gateway, 1, None, false;
+    /// Checked for attempts to break the model's rules; bad are the flagged.
+    SAFETY_JAILBREAK = 41, "content_safety.jailbreak", Gateway, 1, None, false;
+    /// Checked for anything else; bad are the flagged.
+    SAFETY_OTHER = 42, "content_safety.other", Gateway, 1, None, false;
+    /// Feedback by its own time, without regard to its name.
+    FEEDBACK = 43, "feedback", Feedback, 1, None, false;
+    /// Feedback that is good or bad, by its own time and name; bad counts the positive ones (it is the numerator).
+    FEEDBACK_POSITIVE = 44, "feedback.positive", Feedback, 1, None, false;
+    /// Scores of feedback, by its own time and name.
+    FEEDBACK_SCORE = 45, "feedback.score", Feedback, BILLION, None, false;
+    /// Answers with at least one feedback, by the answer's time.
+    ANSWER_RATED = 46, "answer.rated", Feedback, 1, None, false;
+    /// As [`FEEDBACK_POSITIVE`], by the answer's time.
+    ANSWER_POSITIVE = 47, "answer.positive", Feedback, 1, None, false;
+    /// As [`FEEDBACK_SCORE`], by the answer's time.
+    ANSWER_SCORE = 48, "answer.score", Feedback, BILLION, None, false;
+    /// Runs that ended; bad are those that failed or were aborted.
+    PIPELINE_ENDED = 49, "pipeline.ended", Pipeline, 1, None, false;
+    /// Duration of a run, microseconds.
+    PIPELINE_DURATION = 50, "pipeline.duration", Pipeline, 1_000_000, Logarithmic, false;
+    /// Rows written by a run.
+    PIPELINE_ROWS_OUT = 51, "pipeline.rows_out", Pipeline, 1, None, false;
+    /// Rows that failed in a run.
+    PIPELINE_ROWS_FAILED = 52, "pipeline.rows_failed", Pipeline, 1, None, false;
+    /// Publication of an index: the value is its time in microseconds, of which the greatest counts.
+    INDEX_PUBLISHED = 53, "index.published", Pipeline, 1_000_000, None, false;
+}
+
+impl Measure {
+    /// What is fixed about it.
+    ///
+    /// # Panics
+    /// Never for the constants of this module; a number read from elsewhere goes through [`Measure::new`].
+    #[must_use]
+    pub const fn info(self) -> &'static MeasureInfo {
+        &ALL[self.0 as usize]
+    }
+
+    /// The measure of a stored number, if this version knows it.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<Self> {
+        if (number as usize) < COUNT { Some(Self(number)) } else { None }
+    }
+
+    /// The measure of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        (0_u16..).zip(&ALL).find(|(_, info)| info.name == name).map(|(number, _)| Self(number))
+    }
+
+    /// The index into tables of all measures.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_its_place_and_every_name_is_its_own() {
+        for (place, info) in ALL.iter().enumerate() {
+            assert_eq!(Measure::named(info.name).map(Measure::index), Some(place), "{}", info.name);
+        }
+        assert_eq!(INDEX_PUBLISHED.index() + 1, COUNT);
+        assert_eq!(Measure::new(u16::try_from(COUNT).unwrap()), None);
+    }
+}
