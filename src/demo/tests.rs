@@ -207,3 +207,54 @@ fn the_writer_appends_each_step_to_the_files_of_its_topics() {
         assert!(text.ends_with('\n') && text.lines().eq(wanted.map(|line| line.text.as_str())));
     }
 }
+
+#[test]
+fn the_service_accepts_every_line_but_the_cut_off_ones_and_knows_all_their_fields() {
+    let limits = crate::decode::Limits::default();
+    let mut refused = Vec::new();
+    for line in LINES.iter() {
+        let unknown = match crate::decode::decode(line.text.as_bytes(), None, &limits) {
+            Ok(crate::decode::Event::Gateway(event)) => event.attributes.iter().filter(|field| &*field.name != "region").count(),
+            Ok(crate::decode::Event::Feedback(event)) => event.attributes.len(),
+            Ok(crate::decode::Event::Pipeline(event)) => event.attributes.len(),
+            Err(rejected) => {
+                refused.push(rejected.reason);
+                0
+            }
+        };
+        assert_eq!(unknown, 0, "{}", line.text);
+    }
+    assert_eq!(refused, [crate::event::Reason::InvalidJson; 4]);
+}
+
+#[test]
+fn the_services_scores_see_the_bad_prompt_and_the_stale_index_and_nothing_else() {
+    let mut scorer = crate::score::Scorer::new(crate::score::Settings::default());
+    let mut scores = crate::score::Scores::default();
+    let mut score = |request: &Value| {
+        let contexts: Vec<_> =
+            request["contexts"].as_array().into_iter().flatten().filter_map(|context| context["text"].as_str()).collect();
+        let contexts: Vec<_> = contexts.iter().map(|text| crate::score::Context { id: None, text }).collect();
+        let answer = crate::score::Answer {
+            prompt: request["prompt"].as_str(),
+            response: request["response"].as_str(),
+            contexts: &contexts,
+        };
+        scorer.score(&answer, &mut scores);
+        (scores.groundedness.map(crate::score::Score::share), scores.context_relevance.map(crate::score::Score::share))
+    };
+    let mut means = |name: &str| {
+        let incident = incident(name);
+        let hour = 3_600_000_000;
+        let [before, during] = [(incident.start_us - hour, incident.start_us), (incident.start_us + 120_000_000, incident.end_us)]
+            .map(|(from, to)| requests("support-bot", from, to).map(&mut score).unzip::<_, _, Vec<_>, Vec<_>>());
+        let of = |values: &Vec<Option<f64>>| mean(values.iter().copied().flatten());
+        (of(&during.0) - of(&before.0), of(&during.1) - of(&before.1))
+    };
+    let (groundedness, relevance) = means("bad-prompt");
+    assert!(groundedness < -0.3 && relevance.abs() < 0.05, "{groundedness} {relevance}");
+    let (groundedness, relevance) = means("stale-index");
+    assert!(groundedness.abs() < 0.1 && relevance < -0.15, "{groundedness} {relevance}");
+    let (groundedness, relevance) = means("question-shift");
+    assert!(groundedness.abs() < 0.1 && relevance.abs() < 0.1, "{groundedness} {relevance}");
+}
