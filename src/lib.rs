@@ -15,4 +15,6 @@ pub mod score;
 
 pub mod demo;
 
+pub mod alert;
+
 pub mod cli;

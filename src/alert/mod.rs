@@ -1,0 +1,27 @@
+//! Alerts: rules over metrics, the state of every alert, and the mail that tells people.
+//!
+//! Pure and deterministic: event time drives state, `now` is an argument, nothing is sent from here. The same log gives the
+//! same transitions, the same notifications and the same bytes of mail, however often it is replayed.
+
+mod diagnostic;
+pub mod duration;
+pub mod expr;
+mod machine;
+mod measurements;
+mod rule;
+#[cfg(test)]
+mod sample;
+mod template;
+mod verdict;
+mod vocabulary;
+mod yaml;
+
+pub use diagnostic::Diagnostic;
+pub use machine::{Health, Machine, Phase, Reason};
+pub use measurements::{Filter, Keep, Labels, Measurements, Observation, Query};
+pub use rule::{
+    Annotations, BASELINE_FIELDS, FILE_FIELDS, Freeze, GROUP_FIELDS, Mode, NoData, RULE_FIELDS, Recipients, Rule, Rules, Severity,
+    Trailing,
+};
+pub use verdict::{Numbers, Verdict, judge};
+pub use vocabulary::{Metric, Scale, Unit, Vocabulary};
