@@ -12,6 +12,7 @@ pub mod lake;
 pub mod log;
 pub mod measure;
 pub mod score;
+pub mod source;
 
 pub mod demo;
 
