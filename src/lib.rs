@@ -14,6 +14,7 @@ pub mod measure;
 pub mod score;
 pub mod source;
 
+pub mod config;
 pub mod demo;
 
 pub mod alert;
