@@ -8,6 +8,7 @@ mod chance;
 mod company;
 mod library;
 mod pipelines;
+mod place;
 mod summary;
 mod support;
 mod timetable;
@@ -18,6 +19,7 @@ mod triage;
 mod verdict;
 mod wire;
 
+pub use place::{Error, Place};
 pub use summary::{Emphasis, Facts, QUERIES, render};
 pub use topics::TopicWriter;
 pub use traffic::Steps;

@@ -258,3 +258,22 @@ fn the_services_scores_see_the_bad_prompt_and_the_stale_index_and_nothing_else()
     let (groundedness, relevance) = means("question-shift");
     assert!(groundedness.abs() < 0.1 && relevance.abs() < 0.1, "{groundedness} {relevance}");
 }
+
+#[test]
+fn a_writer_goes_on_to_the_byte_where_an_earlier_one_was_cut_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let steps: Vec<_> = scenario().steps().take(4).collect();
+    let mut first = TopicWriter::new(directory.path());
+    for step in &steps {
+        assert!(first.write(step).unwrap());
+    }
+    let path = directory.path().join("gateway-logs/0.jsonl");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2 + 3]).unwrap();
+    let mut second = TopicWriter::new(directory.path());
+    let wrote: Vec<_> = steps.iter().map(|step| second.write(step).unwrap()).collect();
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
+    assert!(!wrote[0] && wrote[3]);
+    assert_eq!(second.lengths()["gateway-logs/0"], whole.len() as u64);
+    assert_eq!(second.lengths(), first.lengths());
+}
