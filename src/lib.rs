@@ -16,6 +16,7 @@ pub mod source;
 
 pub mod config;
 pub mod demo;
+pub mod telemetry;
 
 pub mod alert;
 
