@@ -4,14 +4,17 @@
 //! quantiles) is `evaluate`'s work, not this module's.
 
 mod accumulate;
+pub(crate) mod encode;
 mod group;
 mod histogram;
 pub mod measures;
 mod observe;
 mod partial;
+pub mod registry;
 mod status;
 
 pub use accumulate::{Accumulator, CellsAt};
+pub use encode::Error;
 pub use group::{DIMENSIONS, Dimension, Group};
 pub use histogram::{Edges, HistogramSum, add_bins, quantile, quantiles};
 pub use measures::MeasureInfo;
@@ -20,4 +23,5 @@ pub use observe::{
     observe_feedback, observe_safety,
 };
 pub use partial::{Measure, Partial, PartialRow, PartialSet};
+pub use registry::{Direction, Inputs, Metric, Registry, Signal, Window};
 pub use status::{StatusClass, classify, status_class};

@@ -1,0 +1,540 @@
+//! The registry of published metrics: `schemas/metrics.yaml`, read and checked.
+//!
+//! The file says how each metric is derived from base measures, so documentation, rule checking and computation have one
+//! truth. A metric whose definition does not fit (an unknown measure, an impossible range) is an [`Error`], never ignored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{Edges, Measure};
+use crate::event::{Input, Timestamp};
+
+/// The registry that is part of the program.
+pub const METRICS_YAML: &str = include_str!("../../schemas/metrics.yaml");
+
+/// Why a registry cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not YAML of the expected shape.
+    #[error("metrics.yaml cannot be read: {0}")]
+    Syntax(String),
+    /// A metric that makes no sense.
+    #[error("metrics.yaml: metric {metric}: {problem}")]
+    Metric {
+        /// Its name.
+        metric: String,
+        /// What is wrong, and what was expected.
+        problem: String,
+    },
+}
+
+/// Whether more is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// More is better.
+    HigherIsBetter,
+    /// Less is better.
+    LowerIsBetter,
+    /// Neither.
+    Neutral,
+}
+
+/// Length of a published window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+pub enum Window {
+    /// One minute: one pane.
+    #[serde(rename = "1m")]
+    Minute,
+    /// Fifteen minutes.
+    #[serde(rename = "15m")]
+    Quarter,
+    /// One hour.
+    #[serde(rename = "1h")]
+    Hour,
+    /// One day in UTC.
+    #[serde(rename = "1d")]
+    Day,
+}
+
+impl Window {
+    /// All lengths, ascending.
+    pub const ALL: [Self; 4] = [Self::Minute, Self::Quarter, Self::Hour, Self::Day];
+
+    /// Length in microseconds.
+    #[must_use]
+    pub const fn us(self) -> i64 {
+        match self {
+            Self::Minute => Timestamp::MINUTE_US,
+            Self::Quarter => 15 * Timestamp::MINUTE_US,
+            Self::Hour => Timestamp::HOUR_US,
+            Self::Day => Timestamp::DAY_US,
+        }
+    }
+
+    /// Length in seconds.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.us() / Timestamp::SECOND_US
+    }
+
+    /// As written in the registry.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "1m",
+            Self::Quarter => "15m",
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        }
+    }
+}
+
+/// A set of inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Inputs(u8);
+
+impl Inputs {
+    /// The set of one.
+    #[must_use]
+    pub const fn of(input: Input) -> Self {
+        Self(1 << input as u8)
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the input is in the set.
+    #[must_use]
+    pub const fn contains(self, input: Input) -> bool {
+        self.0 & (1 << input as u8) != 0
+    }
+
+    /// Whether the sets have an input in common.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether no input is in the set.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The inputs in the order of [`Input::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Input> {
+        Input::ALL.into_iter().filter(move |input| self.contains(*input))
+    }
+}
+
+/// Which number of a partial counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Number of values.
+    N,
+    /// Number of bad values.
+    Bad,
+    /// Sum of the values.
+    Sum,
+}
+
+/// One number of one measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// The measure.
+    pub measure: Measure,
+    /// The number.
+    pub field: Field,
+}
+
+/// Statistic of a comparison with a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    /// Population stability index.
+    Psi,
+    /// Its p-value.
+    PsiP,
+    /// Jensen–Shannon distance, base 2.
+    Js,
+}
+
+/// What is known of the service itself from its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// Seconds since events last arrived.
+    InputAge,
+    /// Records not yet read.
+    ConsumerLag,
+    /// Seconds between now and the slowest watermark.
+    WatermarkAge,
+    /// Share of records rejected.
+    RejectRatio,
+    /// Age in seconds of the oldest undelivered notification.
+    OldestUnsent,
+}
+
+/// How a metric's value comes from measures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Number of values.
+    Count(Measure),
+    /// Sum of the values.
+    Total(Measure),
+    /// Sums of all measures per minute of the window.
+    PerMinute(Vec<Measure>),
+    /// Mean of the values.
+    Mean(Measure),
+    /// numerator / (denominator − without), with Wilson interval.
+    Rate {
+        /// Added up.
+        numerator: Vec<Term>,
+        /// Added up.
+        denominator: Vec<Term>,
+        /// Taken from the denominator.
+        without: Vec<Term>,
+    },
+    /// over / under, without interval.
+    Ratio {
+        /// Added up.
+        over: Vec<Term>,
+        /// Added up.
+        under: Vec<Term>,
+    },
+    /// Least value.
+    Least(Measure),
+    /// Seconds since the greatest value ever seen, which is a time.
+    Age(Measure),
+    /// Comparison of the distribution with a reference.
+    Drift {
+        /// Of which measure.
+        of: Measure,
+        /// Which number.
+        statistic: Statistic,
+    },
+    /// A signal of the service itself.
+    Service(Signal),
+}
+
+/// When a metric has a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rows {
+    /// Wherever there was something to measure.
+    #[default]
+    Measured,
+    /// Only where the numerator is not zero.
+    Occurring,
+}
+
+/// One published metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// Name.
+    pub name: Arc<str>,
+    /// A short phrase.
+    pub title: String,
+    /// Unit of the value.
+    pub unit: String,
+    /// Least and greatest possible value.
+    pub range: (Option<f64>, Option<f64>),
+    /// Whether more is better.
+    pub direction: Direction,
+    /// Lengths of the windows it is published at.
+    pub windows: Vec<Window>,
+    /// How it is computed.
+    pub value: Value,
+    /// When it has a row.
+    pub rows: Rows,
+    /// What it says without data.
+    pub empty: String,
+    /// Formula for readers.
+    pub formula: String,
+    /// Where the formula comes from.
+    pub source: String,
+    /// What it cannot see.
+    pub cannot_see: String,
+    /// How rows add up.
+    pub aggregate: String,
+    /// Measures that occur in its value.
+    pub measures: Vec<Measure>,
+    /// Inputs it waits for.
+    pub inputs: Inputs,
+    /// Made by a versioned scorer: one series per scorer.
+    pub scored: bool,
+}
+
+impl Metric {
+    /// The one measure whose moments and histogram a row shows, if the value is made from one.
+    #[must_use]
+    pub fn shown(&self) -> Option<Measure> {
+        match &self.value {
+            Value::Count(measure) | Value::Total(measure) | Value::Mean(measure) | Value::Least(measure) => Some(*measure),
+            Value::Drift { of, .. } => Some(*of),
+            Value::PerMinute(_) | Value::Rate { .. } | Value::Ratio { .. } | Value::Age(_) | Value::Service(_) => None,
+        }
+    }
+
+    /// Whether the value lies within 0–1 by definition.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        self.range == (Some(0.0), Some(1.0))
+    }
+}
+
+/// All metrics, in the order of the file.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    metrics: Vec<Metric>,
+    numbers: BTreeMap<Arc<str>, usize>,
+}
+
+impl Registry {
+    /// The registry that is part of the program.
+    ///
+    /// # Errors
+    /// Never in a build that passed its tests.
+    pub fn builtin() -> Result<Self, Error> {
+        Self::parse(METRICS_YAML)
+    }
+
+    /// Reads a registry.
+    ///
+    /// # Errors
+    /// [`Error`], naming the metric and what was expected of it.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let file: RawFile = serde_saphyr::from_str(text).map_err(|error| Error::Syntax(error.to_string()))?;
+        let mut metrics = Vec::with_capacity(file.metrics.len());
+        let mut numbers = BTreeMap::new();
+        for raw in file.metrics {
+            let name = raw.name.clone();
+            let metric = raw.check().map_err(|problem| Error::Metric { metric: name.clone(), problem })?;
+            if numbers.insert(metric.name.clone(), metrics.len()).is_some() {
+                return Err(Error::Metric { metric: name, problem: "defined twice; names are unique".to_owned() });
+            }
+            metrics.push(metric);
+        }
+        Ok(Self { metrics, numbers })
+    }
+
+    /// All metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    /// The metric of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Metric> {
+        self.numbers.get(name).and_then(|number| self.metrics.get(*number))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    metrics: Vec<RawMetric>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMetric {
+    name: String,
+    title: String,
+    unit: String,
+    range: (Option<f64>, Option<f64>),
+    direction: Direction,
+    windows: Vec<Window>,
+    value: RawValue,
+    #[serde(default)]
+    rows: Rows,
+    empty: String,
+    formula: String,
+    source: String,
+    cannot_see: String,
+    aggregate: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RawValue {
+    Count(String),
+    Total(String),
+    PerMinute(Vec<String>),
+    Mean(String),
+    Rate(RawRate),
+    Ratio(RawRatio),
+    Least(String),
+    Age(String),
+    Drift(RawDrift),
+    Service(Signal),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRate {
+    numerator: Vec<String>,
+    denominator: Vec<String>,
+    #[serde(default)]
+    without: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRatio {
+    over: Vec<String>,
+    under: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDrift {
+    of: String,
+    statistic: Statistic,
+}
+
+impl RawMetric {
+    fn check(self) -> Result<Metric, String> {
+        let value = self.value.check()?;
+        if self.rows == Rows::Occurring && !matches!(value, Value::Rate { .. }) {
+            return Err("`rows: occurring` needs a rate, whose numerator can be zero".to_owned());
+        }
+        if let (Some(least), Some(greatest)) = self.range
+            && least >= greatest
+        {
+            return Err(format!("range [{least}, {greatest}] is empty; expected the least value first"));
+        }
+        let mut measures = value.measures();
+        measures.sort_unstable();
+        measures.dedup();
+        let inputs = measures.iter().fold(Inputs::default(), |inputs, measure| inputs.union(Inputs::of(measure.info().input)));
+        let scored = measures.iter().any(|measure| measure.info().scored);
+        if scored && !measures.iter().all(|measure| measure.info().scored) {
+            return Err("scored and unscored measures together: they are series of different scorers".to_owned());
+        }
+        Ok(Metric {
+            name: self.name.into(),
+            title: self.title,
+            unit: self.unit,
+            range: self.range,
+            direction: self.direction,
+            windows: self.windows,
+            value,
+            rows: self.rows,
+            empty: self.empty,
+            formula: self.formula,
+            source: self.source,
+            cannot_see: self.cannot_see,
+            aggregate: self.aggregate,
+            measures,
+            inputs,
+            scored,
+        })
+    }
+}
+
+impl RawValue {
+    fn check(self) -> Result<Value, String> {
+        Ok(match self {
+            Self::Count(name) => Value::Count(measure(&name)?),
+            Self::Total(name) => Value::Total(measure(&name)?),
+            Self::PerMinute(names) => Value::PerMinute(names.iter().map(|name| measure(name)).collect::<Result<_, _>>()?),
+            Self::Mean(name) => Value::Mean(measure(&name)?),
+            Self::Rate(rate) => Value::Rate {
+                numerator: terms(&rate.numerator)?,
+                denominator: terms(&rate.denominator)?,
+                without: terms(&rate.without)?,
+            },
+            Self::Ratio(ratio) => Value::Ratio { over: terms(&ratio.over)?, under: terms(&ratio.under)? },
+            Self::Least(name) => Value::Least(measure(&name)?),
+            Self::Age(name) => Value::Age(measure(&name)?),
+            Self::Drift(drift) => {
+                let of = measure(&drift.of)?;
+                if of.info().edges == Edges::None {
+                    return Err(format!("measure {} has no histogram, which drift needs", drift.of));
+                }
+                Value::Drift { of, statistic: drift.statistic }
+            }
+            Self::Service(signal) => Value::Service(signal),
+        })
+    }
+}
+
+impl Value {
+    fn measures(&self) -> Vec<Measure> {
+        let of = |terms: &[Term]| terms.iter().map(|term| term.measure).collect::<Vec<_>>();
+        match self {
+            Self::Count(one) | Self::Total(one) | Self::Mean(one) | Self::Least(one) | Self::Age(one) => vec![*one],
+            Self::PerMinute(all) => all.clone(),
+            Self::Rate { numerator, denominator, without } => [of(numerator), of(denominator), of(without)].concat(),
+            Self::Ratio { over, under } => [of(over), of(under)].concat(),
+            Self::Drift { of, .. } => vec![*of],
+            Self::Service(_) => Vec::new(),
+        }
+    }
+}
+
+fn measure(name: &str) -> Result<Measure, String> {
+    Measure::named(name).ok_or_else(|| format!("unknown measure {name}; the measures are listed in src/measure/measures.rs"))
+}
+
+fn terms(names: &[String]) -> Result<Vec<Term>, String> {
+    names
+        .iter()
+        .map(|name| {
+            let (name, field) = match name.split_once(':') {
+                None => (name.as_str(), Field::N),
+                Some((name, "bad")) => (name, Field::Bad),
+                Some((name, "sum")) => (name, Field::Sum),
+                Some((_, other)) => return Err(format!("unknown part {other:?} of {name}; expected `bad` or `sum`")),
+            };
+            Ok(Term { measure: measure(name)?, field })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::measures;
+
+    #[test]
+    fn the_shipped_registry_is_sound_and_uses_every_measure() {
+        let registry = Registry::builtin().unwrap();
+        let used: Vec<Measure> = registry.metrics().iter().flat_map(|metric| metric.measures.clone()).collect();
+        for (number, info) in (0_u16..).zip(&measures::ALL) {
+            assert!(used.contains(&Measure(number)), "measure {} is in no metric", info.name);
+        }
+        let error_rate = registry.get("error_rate").unwrap();
+        assert_eq!(error_rate.inputs, Inputs::of(Input::Gateway));
+        assert!(!error_rate.scored && registry.get("groundedness").unwrap().scored);
+        let answered = registry.get("feedback.response_rate_by_answer").unwrap();
+        assert_eq!(answered.inputs.iter().collect::<Vec<_>>(), [Input::Gateway, Input::Feedback]);
+        assert!(registry.metrics().iter().all(|metric| metric.windows.is_sorted()));
+    }
+
+    #[test]
+    fn mistakes_name_the_metric_and_what_was_expected() {
+        let of = |value: &str, rest: &str| {
+            Registry::parse(&format!(
+                "metrics:\n  - {{name: m, title: t, unit: u, range: [0, 1], direction: neutral, windows: [1h], value: {value}, \
+                 empty: e, formula: f, source: s, cannot_see: c, aggregate: a{rest}}}\n"
+            ))
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+        };
+        assert_eq!(of("{count: requests}", ""), Ok(()));
+        assert!(of("{count: nonsense}", "").unwrap_err().contains("metric m: unknown measure nonsense"));
+        assert!(of("{count: requests}", ", rows: occurring").unwrap_err().contains("needs a rate"));
+        assert!(of("{drift: {of: requests, statistic: psi}}", "").unwrap_err().contains("no histogram"));
+        assert!(of("{rate: {numerator: ['refusal:bad'], denominator: [requests]}}", "").unwrap_err().contains("scorers"));
+        assert!(of("{count: requests}", ", colour: red").unwrap_err().contains("colour"));
+    }
+}
