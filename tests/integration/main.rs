@@ -1,0 +1,17 @@
+//! The integration tests, one program: what the service does with a real broker, a real mail conversation, real files.
+//!
+//! `support` starts what the tests need (broker, mail server, the service, Python) and ends it; each other module tests
+//! one subject. No test needs a network, a fixed port or a human.
+#![expect(clippy::disallowed_methods, reason = "tests wait for other processes, so they read the clock and bound the wait")]
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod deployment;
+#[cfg(test)]
+mod kafka_support;
+#[cfg(test)]
+mod mail_support;
