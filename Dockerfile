@@ -10,7 +10,6 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --create-home --home-dir /var/lib/groundwire groundwire
 COPY --from=build /src/target/release/groundwire /usr/local/bin/groundwire
-COPY alerts /etc/groundwire/alerts
 USER groundwire
 WORKDIR /var/lib/groundwire
 ENTRYPOINT ["groundwire"]

@@ -35,6 +35,20 @@ fn compose_starts_the_broker_version_of_the_tests_and_two_processes_on_one_lake(
 }
 
 #[test]
+fn the_configuration_of_the_two_processes_is_accepted() {
+    let dir = support::scratch("deploy");
+    let base = dir.path().display().to_string();
+    fs::write(dir.path().join("privacy.key"), "5a".repeat(32)).expect("the folder is ours");
+    fs::write(dir.path().join("mail.pem"), support::tls::Identity::new().authority).expect("the folder is ours");
+    let text = fs::read_to_string(support::project().join("deploy/groundwire.toml")).expect("the file is part of the project");
+    let text = text.replace("/secrets", &base).replace("\"/lake\"", &format!("\"{base}/lake\""));
+
+    if let Err(problems) = groundwire::config::parse("deploy/groundwire.toml", &text, dir.path()) {
+        panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
+}
+
+#[test]
 fn the_collector_and_the_ci_workflow_are_well_formed() {
     assert!(yaml("deploy/collector.yaml")["service"]["pipelines"]["metrics"]["receivers"].is_array());
     let workflow = yaml(".github/workflows/ci.yml");
