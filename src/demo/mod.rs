@@ -5,6 +5,7 @@
 //! give the same bytes. Generation is pure; only [`TopicWriter`] touches files.
 
 mod chance;
+mod chronicle;
 mod company;
 mod library;
 mod pipelines;
@@ -19,6 +20,7 @@ mod triage;
 mod verdict;
 mod wire;
 
+pub use chronicle::Chronicle;
 pub use place::{Error, Place};
 pub use summary::{Emphasis, Facts, QUERIES, render};
 pub use topics::TopicWriter;

@@ -248,6 +248,17 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_are_accepted_without_a_warning() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(directory.path());
+        place.prepare(&Scenario::new(7, 0), [0; 32]).unwrap();
+        let loaded = crate::config::load(&place.config()).unwrap();
+        assert_eq!(loaded.warnings, []);
+        assert_eq!(loaded.config.source.files.directory, place.topics());
+        assert_eq!(loaded.config.mail.directory, Some(place.mail()));
+    }
+
+    #[test]
     fn clearing_removes_the_demo_and_leaves_what_others_put_there() {
         let directory = tempfile::tempdir().unwrap();
         let place = Place::new(directory.path());
