@@ -54,6 +54,11 @@ impl Symbols {
         &self.strings[symbol.0.get() as usize - 1]
     }
 
+    /// The strings, in the order of their symbols.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.strings.iter()
+    }
+
     /// Number of symbols.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -12,7 +12,9 @@ pub mod failpoint;
 mod load;
 mod names;
 mod publish;
+mod stage;
 mod store;
+pub mod tables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -100,13 +100,14 @@ impl Attempt {
 
     /// Where a file of a table (and event date, empty for internal objects) is staged.
     pub(super) fn staged(&self, table: &str, date: &str) -> String {
-        format!("{}/{}--{table}-{date}.parquet", staging(), self.stem)
+        let kind = if table.starts_with('_') { "bin" } else { "parquet" };
+        format!("{}/{}--{table}-{date}.{kind}", staging(), self.stem)
     }
 
     /// Where it is published.
     pub(super) fn published(&self, table: &str, date: &str) -> String {
         match table.strip_prefix('_') {
-            Some(internal) => format!("{INTERNAL}/{internal}/{}.parquet", self.id),
+            Some(internal) => format!("{INTERNAL}/{internal}/{}.bin", self.id),
             None => format!("{table}/v1/date={date}/{}.parquet", self.id),
         }
     }

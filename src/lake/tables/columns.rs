@@ -1,0 +1,288 @@
+//! The tables and their columns. See [`super::schema`] for the rules.
+
+use super::schema::{Column, Kind, Table, always, maybe};
+
+use Kind::{Date, Flag, Float, Floats, Integer, Integers, Key, Structs, Symbol, Text, Time};
+
+const EVENT_DATE: Column = always("event_date", Date, "", "UTC date of `event_time`; also the folder, there as `date`");
+const LOG_ENTRY_ID: Column =
+    always("log_entry_id", Symbol, "", "Id of the log entry that made the row true; `groundwire log` shows it");
+const SOURCE_TOPIC: Column = maybe("source_topic", Symbol, "", "Topic of the record");
+const SOURCE_PARTITION: Column = maybe("source_partition", Integer, "", "Partition of the record");
+const SOURCE_OFFSET: Column = maybe("source_offset", Integer, "", "Offset of the record (Kafka), or its first byte (files)");
+const TENANT: Column = maybe("tenant", Symbol, "", "Customer, business unit or team");
+const APP: Column = maybe("app", Symbol, "", "Application");
+const ATTRIBUTES: Column = maybe("attributes", Text, "JSON", "Everything outside the schema, redacted");
+
+const CONTEXTS: [Column; 7] = [
+    maybe("id", Text, "", "Id of the passage"),
+    maybe("text", Text, "", "Its text, redacted; empty where text is not stored"),
+    maybe("score", Float, "", "The retriever's score"),
+    maybe("source", Symbol, "", "Where the passage comes from"),
+    maybe("rank", Integer, "", "Rank in the result, 1 = first"),
+    maybe("relevance", Float, "0-1", "Relevance to the question"),
+    maybe("utilization", Float, "0-1", "Share of the passage that the answer used"),
+];
+const SENTENCES: [Column; 3] = [
+    maybe("start", Integer, "code points", "First code point in the stored response"),
+    maybe("end", Integer, "code points", "After the last code point"),
+    maybe("verdict", Symbol, "", "supported, not_stated or contradicted"),
+];
+const SAFETY: [Column; 5] = [
+    maybe("category", Symbol, "", "Category, for example hate or jailbreak"),
+    maybe("severity", Symbol, "", "Severity as the checker names it"),
+    maybe("filtered", Flag, "", "The content was withheld"),
+    maybe("detected", Flag, "", "The content was found to be of this category"),
+    maybe("stage", Symbol, "", "prompt or response"),
+];
+
+/// Requests with their answers and scores.
+pub const INTERACTIONS: Table = Table {
+    name: "interactions",
+    about: "One request to a language model with its answer and scores.",
+    sorted_by: &["tenant", "event_time"],
+    columns: &[
+        always("event_time", Time, "", "End of the request"),
+        EVENT_DATE,
+        maybe("request_id", Key, "", "The gateway's id of the request"),
+        maybe("trace_id", Text, "", "W3C trace id"),
+        maybe("span_id", Text, "", "Span id within the trace"),
+        maybe("response_id", Text, "", "The provider's id of the response"),
+        maybe("conversation_id", Text, "", "Conversation or session"),
+        TENANT,
+        APP,
+        maybe("route", Symbol, "", "Route at the gateway"),
+        maybe("environment", Symbol, "", "Deployment environment"),
+        maybe("user_id", Symbol, "", "Keyed hash of the user"),
+        maybe("gateway", Symbol, "", "The gateway that wrote the record"),
+        maybe("provider", Symbol, "", "Model provider"),
+        maybe("deployment", Symbol, "", "Deployment of the model at the provider"),
+        maybe("request_model", Symbol, "", "Model asked for"),
+        maybe("response_model", Symbol, "", "Model that answered"),
+        maybe("operation", Symbol, "", "chat, text_completion, embeddings, …"),
+        maybe("prompt_version", Symbol, "", "Version of the prompt template"),
+        maybe("variant", Symbol, "", "Variant of a canary or A/B test"),
+        maybe("index", Symbol, "", "Grounding index and version that served the contexts"),
+        maybe(
+            "status",
+            Symbol,
+            "",
+            "How the request ended: ok, provider_5xx, timeout, throttled_429, content_filtered, client_4xx, …",
+        ),
+        maybe("http_status", Integer, "", "HTTP status of the provider's reply"),
+        maybe("error_type", Symbol, "", "Kind of error"),
+        maybe("finish_reason", Symbol, "", "Why generation stopped"),
+        maybe("latency_ms", Float, "ms", "Whole duration"),
+        maybe("time_to_first_token_ms", Float, "ms", "Time to the first token"),
+        maybe("usage_input_tokens", Integer, "tokens", "Input, cached tokens included"),
+        maybe("usage_output_tokens", Integer, "tokens", "Output, reasoning included"),
+        maybe("usage_cached_input_tokens", Integer, "tokens", "Input read from the provider's cache"),
+        maybe("usage_cache_write_tokens", Integer, "tokens", "Input written to the provider's cache"),
+        maybe("usage_reasoning_tokens", Integer, "tokens", "Output spent on reasoning"),
+        maybe("usage_source", Symbol, "", "reported by the provider, or estimated"),
+        maybe("cost_usd", Float, "USD", "Cost"),
+        maybe("cost_status", Symbol, "", "exact, estimated, unpriced or usage_missing"),
+        maybe("quota_limit_tokens", Integer, "tokens", "Tokens per period"),
+        maybe("quota_limit_requests", Integer, "requests", "Requests per period"),
+        maybe("quota_remaining_tokens", Integer, "tokens", "Tokens left after the request"),
+        maybe("quota_remaining_requests", Integer, "requests", "Requests left after the request"),
+        maybe("prompt", Text, "", "What was asked, redacted; a keyed hash or empty where text is not stored"),
+        maybe("response", Text, "", "What was answered, redacted; a keyed hash or empty where text is not stored"),
+        maybe("reference", Text, "", "Expected answer, redacted"),
+        maybe("prediction", Text, "", "Predicted class"),
+        maybe("label", Text, "", "True class"),
+        maybe("probability", Text, "JSON", "Class probabilities"),
+        maybe("embedding", Text, "JSON", "Embedding of the prompt"),
+        ATTRIBUTES,
+        maybe("contexts", Structs(&CONTEXTS), "", "What the model was given to answer from"),
+        maybe("sentences", Structs(&SENTENCES), "", "Sentences of the answer with their verdicts"),
+        maybe("safety", Structs(&SAFETY), "", "Findings of content-safety checks"),
+        maybe("state", Symbol, "", "scored, no_claims, abstained, no_context, too_long or language_mismatch"),
+        maybe("scorer", Symbol, "", "Version of the scorer"),
+        maybe("groundedness", Float, "0-1", "How likely it is that every claim of the answer is supported by its contexts"),
+        maybe("sentence_support", Float, "0-1", "Supported sentences / sentences"),
+        maybe("answer_relevance", Float, "0-1", "Whether the answer addresses the question"),
+        maybe("context_relevance", Float, "0-1", "Greatest relevance of a context to the question"),
+        maybe("context_precision_at_k", Float, "0-1", "Rank-weighted precision of the contexts"),
+        maybe("utilization", Float, "0-1", "Share of the contexts that the answer used"),
+        maybe("completeness", Float, "0-1", "Share of the relevant context that the answer used"),
+        maybe("refusal", Flag, "", "The answer declines to answer"),
+        maybe("answer_length_tokens", Integer, "tokens", "Length of the answer by Groundwire's own count"),
+        maybe("language", Symbol, "", "Language of the answer"),
+        SOURCE_TOPIC,
+        SOURCE_PARTITION,
+        SOURCE_OFFSET,
+        LOG_ENTRY_ID,
+    ],
+};
+
+/// What people, judges and programs said of answers.
+pub const FEEDBACK: Table = Table {
+    name: "feedback",
+    about: "One piece of feedback. A later row of the same feedback has a greater `revision`.",
+    sorted_by: &["tenant", "event_time"],
+    columns: &[
+        always("event_time", Time, "", "When it was given"),
+        EVENT_DATE,
+        maybe("feedback_id", Key, "", "Its id; a later event with the same id replaces an earlier one"),
+        maybe("target_request_id", Text, "", "Request id that it names"),
+        maybe("target_trace_id", Text, "", "Trace id that it names"),
+        maybe("target_span_id", Text, "", "Span id that it names"),
+        maybe("target_response_id", Text, "", "Response id that it names"),
+        maybe("target_conversation_id", Text, "", "Conversation that it names"),
+        TENANT,
+        APP,
+        always("name", Symbol, "", "What was asked for: thumbs, rating, correction, …"),
+        maybe("score", Float, "", "The score; a boolean counts as 0 or 1"),
+        maybe("label", Symbol, "", "The chosen label"),
+        maybe("comment", Text, "", "Free text, redacted"),
+        maybe("correction", Text, "", "The answer as it should have been, redacted"),
+        maybe("source", Symbol, "", "human, llm_judge or code"),
+        maybe("user_id", Symbol, "", "Keyed hash of the user"),
+        ATTRIBUTES,
+        always("match", Symbol, "", "matched, pending or unmatched"),
+        maybe("answer_request_id", Key, "", "Request id of the answer it belongs to"),
+        maybe("answer_event_time", Time, "", "Event time of that answer"),
+        always("revision", Integer, "", "0 when first written; each correction adds one"),
+        SOURCE_TOPIC,
+        SOURCE_PARTITION,
+        SOURCE_OFFSET,
+        LOG_ENTRY_ID,
+    ],
+};
+
+/// Changes of state of data, index, model and prompt pipelines.
+pub const PIPELINE_EVENTS: Table = Table {
+    name: "pipeline_events",
+    about: "One change of state of one run of a pipeline.",
+    sorted_by: &["tenant", "event_time"],
+    columns: &[
+        always("event_time", Time, "", "When the state changed"),
+        EVENT_DATE,
+        maybe("run_id", Key, "", "The run"),
+        maybe("parent_run_id", Text, "", "The run that started this one"),
+        maybe("job", Symbol, "", "Name of the job"),
+        maybe("namespace", Symbol, "", "Where the job lives"),
+        maybe("kind", Symbol, "", "ingest, chunk, embed, index, train, evaluate, deploy, …"),
+        maybe("state", Symbol, "", "START, RUNNING, COMPLETE, FAIL or ABORT"),
+        maybe("started_at", Time, "", "Start of the run"),
+        maybe("ended_at", Time, "", "End of the run"),
+        maybe("inputs", Text, "JSON", "What was read: [{name, version}]"),
+        maybe("outputs", Text, "JSON", "What was written: [{name, version}]"),
+        maybe("rows_in", Integer, "rows", "Rows read"),
+        maybe("rows_out", Integer, "rows", "Rows written"),
+        maybe("rows_failed", Integer, "rows", "Rows that failed"),
+        maybe("bytes", Integer, "bytes", "Bytes written"),
+        maybe("data_watermark", Time, "", "How fresh the data is"),
+        maybe("error_type", Symbol, "", "Kind of error"),
+        maybe("error", Text, "", "Message of the error, redacted"),
+        maybe("chunking", Symbol, "", "How texts were cut"),
+        maybe("embedding_model", Symbol, "", "Model that made the embeddings"),
+        maybe("deployment", Symbol, "", "Deployment that changed"),
+        maybe("model", Symbol, "", "Model that changed"),
+        maybe("prompt_version", Symbol, "", "Prompt version that changed"),
+        TENANT,
+        APP,
+        ATTRIBUTES,
+        SOURCE_TOPIC,
+        SOURCE_PARTITION,
+        SOURCE_OFFSET,
+        LOG_ENTRY_ID,
+    ],
+};
+
+/// Published windows.
+pub const METRICS: Table = Table {
+    name: "metrics",
+    about: "One metric of one group in one window. Key: metric, window_start, window_s, the group columns, scorer; the greatest `revision` counts.",
+    sorted_by: &["metric", "tenant", "window_start"],
+    columns: &[
+        always("window_start", Time, "", "Start of the window"),
+        always("window_s", Integer, "s", "Length of the window"),
+        always("event_date", Date, "", "UTC date of `window_start`; also the folder, there as `date`"),
+        always("metric", Symbol, "", "Name in `schemas/metrics.yaml`"),
+        TENANT,
+        APP,
+        maybe("response_model", Symbol, "", "Model that answered"),
+        maybe("prompt_version", Symbol, "", "Version of the prompt template"),
+        maybe("variant", Symbol, "", "Variant of a canary or A/B test"),
+        maybe("environment", Symbol, "", "Deployment environment"),
+        maybe("job", Symbol, "", "Job of a pipeline"),
+        maybe("index", Symbol, "", "Grounding index"),
+        maybe("feedback_name", Symbol, "", "Name of the feedback"),
+        always("n", Integer, "", "Values"),
+        always("n_null", Integer, "", "Events that could have had a value and had none"),
+        maybe("sum", Float, "the metric's", "Sum of the values"),
+        maybe("sum_sq", Float, "the metric's, squared", "Sum of the squares"),
+        maybe("min", Float, "the metric's", "Least value"),
+        maybe("max", Float, "the metric's", "Greatest value"),
+        always("bad_n", Integer, "", "Values that count as bad; for a rate its numerator"),
+        maybe("value", Float, "the metric's", "The metric's value, re-aggregated over the window"),
+        always("value_status", Symbol, "", "ok, thin (not enough data) or not_applicable"),
+        maybe("lo", Float, "the metric's", "Lower end of the 95 % interval"),
+        maybe("hi", Float, "the metric's", "Upper end of the 95 % interval"),
+        maybe("p50", Float, "the metric's", "Median"),
+        maybe("p90", Float, "the metric's", "90th percentile"),
+        maybe("p95", Float, "the metric's", "95th percentile; null below 200 values"),
+        maybe("p99", Float, "the metric's", "99th percentile; null below 1,000 values"),
+        maybe("hist_edges", Floats, "the metric's", "Upper edges of the bins that are not empty, ascending"),
+        maybe("hist_counts", Integers, "", "Their counts"),
+        maybe("dispersion", Float, "", "Factor by which the interval was widened for over-dispersion between windows"),
+        always("revision", Integer, "", "0 when first published; each correction adds one"),
+        always("is_final", Flag, "", "No revision is expected any more"),
+        maybe("coverage", Float, "0-1", "Share of the partitions that had passed the window when it was closed"),
+        always("as_of", Time, "", "When the row was computed"),
+        maybe("scorer", Symbol, "", "Version of the scorer, for scored metrics"),
+        LOG_ENTRY_ID,
+    ],
+};
+
+/// Transitions of alerts.
+pub const ALERT_EVENTS: Table = Table {
+    name: "alert_events",
+    about: "One transition of one alert.",
+    sorted_by: &["rule", "event_time"],
+    columns: &[
+        always("event_time", Time, "", "End of the minute that decided"),
+        EVENT_DATE,
+        always("rule", Symbol, "", "Name of the rule"),
+        maybe("fingerprint", Symbol, "", "Hash of rule and labels: one alert instance"),
+        maybe("incident", Symbol, "", "Incident that the mails name"),
+        always("from_state", Symbol, "", "State before"),
+        always("to_state", Symbol, "", "State after"),
+        maybe("reason", Symbol, "", "Why the state changed"),
+        maybe("verdict", Symbol, "", "What the rule's expression said: true, false or no data"),
+        maybe("value", Float, "the metric's", "Value that decided"),
+        maybe("n", Integer, "", "Values behind it"),
+        maybe("lo", Float, "the metric's", "Lower end of its 95 % interval"),
+        maybe("hi", Float, "the metric's", "Upper end of its 95 % interval"),
+        maybe("baseline", Float, "the metric's", "What it was compared with"),
+        maybe("baseline_n", Integer, "", "Values behind that"),
+        maybe("severity", Symbol, "", "Severity of the rule"),
+        maybe("labels", Text, "JSON", "Labels of the instance"),
+        LOG_ENTRY_ID,
+    ],
+};
+
+/// Records that were refused.
+pub const REJECTS: Table = Table {
+    name: "rejects",
+    about: "One record that was refused.",
+    sorted_by: &["source_topic", "source_partition", "source_offset"],
+    columns: &[
+        always("time", Time, "", "The record's time, else the time of reading"),
+        always("event_date", Date, "", "UTC date of `time`; also the folder, there as `date`"),
+        always("reason", Symbol, "", "Why"),
+        maybe("detail", Text, "", "What exactly was wrong: place, value, expectation; redacted"),
+        SOURCE_TOPIC,
+        SOURCE_PARTITION,
+        SOURCE_OFFSET,
+        always("length", Integer, "bytes", "Length of the record's value"),
+        maybe("sha256", Text, "hex", "SHA-256 of the value"),
+        maybe("excerpt", Text, "", "Redacted start of the value, at most 4 KiB; empty where text is not stored"),
+        LOG_ENTRY_ID,
+    ],
+};
+
+/// The tables that analysts read.
+pub const TABLES: [&Table; 6] = [&INTERACTIONS, &FEEDBACK, &PIPELINE_EVENTS, &METRICS, &ALERT_EVENTS, &REJECTS];

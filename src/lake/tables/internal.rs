@@ -1,0 +1,326 @@
+//! Internal objects of an epoch: partial aggregates for the evaluator, ids of answers for feedback that comes later.
+//!
+//! There can be as many partials as events, they are read once, and by this program only, so they are not Parquet but a
+//! compact stream: a magic number, then variable-length integers (LEB128, zigzag where signed, deltas where sorted) and
+//! strings, compressed with zstd as a whole.
+
+use std::sync::Arc;
+
+use super::file::Part;
+use crate::event::Timestamp;
+use crate::ingest::Epoch;
+use crate::lake::Error;
+use crate::measure::{Group, Measure, Partial, PartialRow, PartialSet};
+
+/// Name of the partials among an entry's files.
+pub(in crate::lake) const PARTIALS: &str = "_partials";
+/// Name of the ids among an entry's files.
+pub(in crate::lake) const IDS: &str = "_ids";
+/// First bytes of partials, with the version of the form.
+const PARTIALS_MAGIC: &[u8; 4] = b"GWP1";
+/// First bytes of ids, with the version of the form.
+const IDS_MAGIC: &[u8; 4] = b"GWI1";
+/// Fast: the streams are written once and read once.
+const ZSTD_LEVEL: i32 = 1;
+/// An object that claims to be larger is damaged.
+const MAX_BYTES: usize = 1 << 30;
+
+/// The ids of an epoch's answers, read back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// Groups that occur.
+    pub groups: Vec<Group>,
+    /// The answers, in the order they were read.
+    pub answers: Vec<Answer>,
+}
+
+/// One answer by its ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// End of the request.
+    pub event_time: Timestamp,
+    /// Index into [`Ids::groups`].
+    pub group: u32,
+    /// The request id as stored.
+    pub request_id: String,
+    /// Hash of (topic, tenant, request id).
+    pub repeat: u128,
+    /// Hashes of the ids, in the order of `join::IdKind`.
+    pub ids: [Option<u128>; 5],
+}
+
+/// The partials' object, if there are any.
+pub(super) fn partials(set: &PartialSet) -> Result<Option<Part>, Error> {
+    if set.rows.is_empty() {
+        return Ok(None);
+    }
+    let bytes = compress(PARTIALS, &encode_partials(set))?;
+    Ok(Some(Part::new(PARTIALS, String::new(), set.rows.len(), bytes)))
+}
+
+/// The ids' object, if there are any.
+pub(super) fn ids(epoch: &Epoch) -> Result<Option<Part>, Error> {
+    if epoch.ids.is_empty() {
+        return Ok(None);
+    }
+    let text = epoch.rows.interactions.text.as_str();
+    let mut writer = Writer(IDS_MAGIC.to_vec());
+    writer.groups(&epoch.partials.groups);
+    writer.unsigned(epoch.ids.len() as u64);
+    let mut time = 0;
+    for answer in &epoch.ids {
+        writer.signed(i128::from(answer.event_time.0 - time));
+        time = answer.event_time.0;
+        writer.unsigned(u64::from(answer.group));
+        let start = answer.request_id.start as usize;
+        writer.string(text.get(start..start + answer.request_id.len as usize).unwrap_or_default());
+        writer.0.extend_from_slice(&answer.repeat.to_le_bytes());
+        let known = answer.ids.iter().enumerate().fold(0, |mask, (at, id)| mask | u8::from(id.is_some()) << at);
+        writer.0.push(known);
+        for id in answer.ids.iter().flatten() {
+            writer.0.extend_from_slice(&id.to_le_bytes());
+        }
+    }
+    let bytes = compress(IDS, &writer.0)?;
+    Ok(Some(Part::new(IDS, String::new(), epoch.ids.len(), bytes)))
+}
+
+/// Reads partials back.
+pub(in crate::lake) fn decode_partials(path: &str, bytes: &[u8]) -> Result<PartialSet, Error> {
+    let bytes = decompress(path, bytes)?;
+    let mut reader = Reader { bytes: &bytes };
+    read_partials(&mut reader).ok_or_else(|| damaged(path, "partials"))
+}
+
+/// Reads ids back.
+pub(in crate::lake) fn decode_ids(path: &str, bytes: &[u8]) -> Result<Ids, Error> {
+    let bytes = decompress(path, bytes)?;
+    let mut reader = Reader { bytes: &bytes };
+    read_ids(&mut reader).ok_or_else(|| damaged(path, "ids"))
+}
+
+fn encode_partials(set: &PartialSet) -> Vec<u8> {
+    let mut writer = Writer(Vec::with_capacity(set.rows.len() * 32));
+    writer.0.extend_from_slice(PARTIALS_MAGIC);
+    writer.groups(&set.groups);
+    writer.unsigned(set.rows.len() as u64);
+    let mut pane = 0;
+    for row in &set.rows {
+        let partial = &row.partial;
+        writer.signed(i128::from(row.pane.0 - pane));
+        pane = row.pane.0;
+        writer.unsigned(u64::from(row.group));
+        writer.unsigned(u64::from(row.measure.0));
+        writer.unsigned(partial.n);
+        writer.unsigned(partial.n_null);
+        writer.unsigned(partial.bad_n);
+        if partial.n > 0 {
+            writer.signed(partial.sum);
+            writer.signed(partial.sum_sq);
+            writer.signed(i128::from(partial.min));
+            writer.signed(i128::from(partial.max) - i128::from(partial.min));
+        }
+        writer.unsigned(partial.hist.len() as u64);
+        let mut last = 0;
+        for (bin, count) in &partial.hist {
+            writer.unsigned(u64::from(bin.wrapping_sub(last)));
+            writer.unsigned(u64::from(*count));
+            last = *bin;
+        }
+    }
+    writer.0
+}
+
+fn read_partials(reader: &mut Reader<'_>) -> Option<PartialSet> {
+    reader.magic(PARTIALS_MAGIC)?;
+    let groups = reader.groups()?;
+    let count = reader.count()?;
+    let mut rows = Vec::with_capacity(count);
+    let mut pane = 0_i64;
+    for _ in 0..count {
+        pane = pane.checked_add(reader.signed()?.try_into().ok()?)?;
+        let group = reader.index(groups.len())?;
+        let measure = Measure(reader.unsigned()?.try_into().ok()?);
+        let mut partial =
+            Partial { n: reader.unsigned()?, n_null: reader.unsigned()?, bad_n: reader.unsigned()?, ..Partial::default() };
+        if partial.n > 0 {
+            partial.sum = reader.signed()?;
+            partial.sum_sq = reader.signed()?;
+            partial.min = reader.signed()?.try_into().ok()?;
+            partial.max = reader.signed()?.checked_add(i128::from(partial.min))?.try_into().ok()?;
+        }
+        let bins = reader.count()?;
+        partial.hist.reserve_exact(bins);
+        let mut bin = 0_u16;
+        for _ in 0..bins {
+            bin = bin.wrapping_add(reader.unsigned()?.try_into().ok()?);
+            partial.hist.push((bin, reader.unsigned()?.try_into().ok()?));
+        }
+        rows.push(PartialRow { pane: Timestamp(pane), group, measure, partial });
+    }
+    Some(PartialSet { groups, rows })
+}
+
+fn read_ids(reader: &mut Reader<'_>) -> Option<Ids> {
+    reader.magic(IDS_MAGIC)?;
+    let groups = reader.groups()?;
+    let count = reader.count()?;
+    let mut answers = Vec::with_capacity(count);
+    let mut time = 0_i64;
+    for _ in 0..count {
+        time = time.checked_add(reader.signed()?.try_into().ok()?)?;
+        let group = reader.index(groups.len())?;
+        let request_id = reader.string()?.to_owned();
+        let repeat = reader.hash()?;
+        let known = reader.byte()?;
+        let mut ids = [None; 5];
+        for (at, id) in ids.iter_mut().enumerate() {
+            if known >> at & 1 == 1 {
+                *id = Some(reader.hash()?);
+            }
+        }
+        answers.push(Answer { event_time: Timestamp(time), group, request_id, repeat, ids });
+    }
+    Some(Ids { groups, answers })
+}
+
+fn compress(table: &str, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    zstd::bulk::compress(bytes, ZSTD_LEVEL).map_err(|error| Error::Parquet {
+        action: "compress",
+        table: table.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn decompress(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let size = zstd::bulk::Decompressor::upper_bound(bytes).filter(|size| *size <= MAX_BYTES);
+    let size = size.ok_or_else(|| damaged(path, "zstd"))?;
+    zstd::bulk::decompress(bytes, size).map_err(|error| damaged(path, &error.to_string()))
+}
+
+fn damaged(path: &str, what: &str) -> Error {
+    Error::Damaged { path: path.to_owned(), reason: format!("not {what}") }
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    #[expect(clippy::cast_possible_truncation, reason = "the low seven bits are meant")]
+    fn unsigned(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the low seven bits are meant, and what fits 64 bits takes the short way")]
+    fn signed(&mut self, value: i128) {
+        let mut zigzag = ((value << 1) ^ (value >> 127)).cast_unsigned();
+        while zigzag > u128::from(u64::MAX) {
+            self.0.push(zigzag as u8 | 0x80);
+            zigzag >>= 7;
+        }
+        self.unsigned(zigzag as u64);
+    }
+
+    fn string(&mut self, text: &str) {
+        self.unsigned(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// Each group as a mask of the dimensions that have a value, then the values.
+    fn groups(&mut self, groups: &[Group]) {
+        self.unsigned(groups.len() as u64);
+        for group in groups {
+            let known = group.0.iter().enumerate().fold(0, |mask, (at, value)| mask | u64::from(value.is_some()) << at);
+            self.unsigned(known);
+            for value in group.0.iter().flatten() {
+                self.string(value);
+            }
+        }
+    }
+}
+
+/// Reads what [`Writer`] wrote; `None` for anything else.
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(*first)
+    }
+
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.bytes.split_at_checked(count)?;
+        self.bytes = rest;
+        Some(taken)
+    }
+
+    fn magic(&mut self, wanted: &[u8; 4]) -> Option<()> {
+        (self.take(4)? == wanted).then_some(())
+    }
+
+    fn unsigned(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn signed(&mut self) -> Option<i128> {
+        let mut zigzag = 0_u128;
+        for shift in (0..128).step_by(7) {
+            let byte = self.byte()?;
+            zigzag |= u128::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()));
+            }
+        }
+        None
+    }
+
+    /// A number of items, each of at least one byte: no more than there are bytes, so that a damaged count allocates little.
+    fn count(&mut self) -> Option<usize> {
+        let count = usize::try_from(self.unsigned()?).ok()?;
+        (count <= self.bytes.len()).then_some(count)
+    }
+
+    fn index(&mut self, len: usize) -> Option<u32> {
+        let index = u32::try_from(self.unsigned()?).ok()?;
+        ((index as usize) < len).then_some(index)
+    }
+
+    fn string(&mut self) -> Option<&'a str> {
+        let len = self.count()?;
+        std::str::from_utf8(self.take(len)?).ok()
+    }
+
+    fn hash(&mut self) -> Option<u128> {
+        Some(u128::from_le_bytes(self.take(16)?.try_into().ok()?))
+    }
+
+    fn groups(&mut self) -> Option<Vec<Group>> {
+        let count = self.count()?;
+        let mut groups = Vec::with_capacity(count);
+        for _ in 0..count {
+            let known = self.unsigned()?;
+            let mut group = Group::default();
+            for (at, value) in group.0.iter_mut().enumerate() {
+                if known >> at & 1 == 1 {
+                    *value = Some(Arc::from(self.string()?));
+                }
+            }
+            groups.push(group);
+        }
+        Some(groups)
+    }
+}

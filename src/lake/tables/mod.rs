@@ -1,0 +1,34 @@
+//! Rows become Parquet: one file per table and event date, sorted, with the types and encodings of [`schema`].
+//!
+//! Everything here is computation without I/O, to be run on a thread that may block.
+
+pub mod columns;
+mod file;
+mod interactions;
+mod internal;
+mod rows;
+pub mod schema;
+
+pub(super) use file::Part;
+pub use internal::{Answer, Ids};
+pub(super) use internal::{IDS, PARTIALS, decode_ids, decode_partials};
+
+use super::Error;
+use crate::ingest::Epoch;
+
+/// Version of the tables' columns; part of every path.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The files of an epoch.
+pub(super) fn epoch(epoch: &Epoch, attempt: &str) -> Result<Vec<Part>, Error> {
+    let mut parts = interactions::encode(&epoch.rows.interactions, attempt)?;
+    parts.extend(rows::feedback(&epoch.rows.feedback, attempt)?);
+    parts.extend(rows::pipeline_events(&epoch.rows.pipeline_events, attempt)?);
+    parts.extend(rows::rejects(&epoch.rows.rejects, attempt)?);
+    parts.extend(internal::partials(&epoch.partials)?);
+    parts.extend(internal::ids(epoch)?);
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The small tables: feedback, pipeline events, rejects.
+//!
+//! Plain rows, so columns are simply collected one after the other.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::error::ArrowError;
+
+use super::columns::{FEEDBACK, PIPELINE_EVENTS, REJECTS};
+use super::file::{Part, write};
+use super::interactions::constant;
+use super::schema::Table;
+use crate::event::Timestamp;
+use crate::ingest::{FeedbackRow, PipelineRow, RejectRow};
+use crate::lake::Error;
+
+/// The files of feedback.
+pub(super) fn feedback(rows: &[FeedbackRow], attempt: &str) -> Result<Vec<Part>, Error> {
+    let mut rows: Vec<&FeedbackRow> = rows.iter().collect();
+    rows.sort_by(|a, b| (a.event_time.days(), &a.tenant, a.event_time).cmp(&(b.event_time.days(), &b.tenant, b.event_time)));
+    by_date(
+        &FEEDBACK,
+        attempt,
+        &rows,
+        |row| row.event_time,
+        |name, rows| match name {
+            "event_time" => Some(times(rows, |row| Some(row.event_time))),
+            "feedback_id" => Some(texts(rows, |row| row.feedback_id.as_deref())),
+            "target_request_id" => Some(texts(rows, |row| row.target_request_id.as_deref())),
+            "target_trace_id" => Some(texts(rows, |row| row.target_trace_id.as_deref())),
+            "target_span_id" => Some(texts(rows, |row| row.target_span_id.as_deref())),
+            "target_response_id" => Some(texts(rows, |row| row.target_response_id.as_deref())),
+            "target_conversation_id" => Some(texts(rows, |row| row.target_conversation_id.as_deref())),
+            "tenant" => Some(texts(rows, |row| row.tenant.as_deref())),
+            "app" => Some(texts(rows, |row| row.app.as_deref())),
+            "name" => Some(texts(rows, |row| Some(&row.name))),
+            "score" => Some(floats(rows, |row| row.score)),
+            "label" => Some(texts(rows, |row| row.label.as_deref())),
+            "comment" => Some(texts(rows, |row| row.comment.as_deref())),
+            "correction" => Some(texts(rows, |row| row.correction.as_deref())),
+            "source" => Some(texts(rows, |row| row.source.as_deref())),
+            "user_id" => Some(texts(rows, |row| row.user_id.as_deref())),
+            "attributes" => Some(texts(rows, |row| row.attributes.as_deref())),
+            "match" => Some(texts(rows, |row| Some(&row.r#match))),
+            "answer_request_id" => Some(texts(rows, |row| row.answer_request_id.as_deref())),
+            "answer_event_time" => Some(times(rows, |row| row.answer_event_time)),
+            "revision" => Some(integers(rows, |row| Some(row.revision))),
+            "source_topic" => Some(texts(rows, |row| Some(&row.source_topic))),
+            "source_partition" => Some(integers(rows, |row| Some(i64::from(row.source_partition)))),
+            "source_offset" => Some(integers(rows, |row| Some(row.source_offset))),
+            _ => None,
+        },
+    )
+}
+
+/// The files of pipeline events.
+pub(super) fn pipeline_events(rows: &[PipelineRow], attempt: &str) -> Result<Vec<Part>, Error> {
+    let mut rows: Vec<&PipelineRow> = rows.iter().collect();
+    let key = |row: &PipelineRow| (row.event_time.days(), row.string("tenant").map(str::to_owned), row.event_time);
+    rows.sort_by_cached_key(|row| key(row));
+    by_date(
+        &PIPELINE_EVENTS,
+        attempt,
+        &rows,
+        |row| row.event_time,
+        |name, rows| {
+            let at = |names: &[&str]| names.iter().position(|other| *other == name);
+            if let Some(at) = at(&PipelineRow::STRING_COLUMNS) {
+                return Some(texts(rows, |row| row.strings[at].as_deref()));
+            }
+            if let Some(at) = at(&PipelineRow::INTEGER_COLUMNS) {
+                return Some(integers(rows, |row| row.integers[at]));
+            }
+            if let Some(at) = at(&PipelineRow::TIME_COLUMNS) {
+                return Some(times(rows, |row| row.times[at]));
+            }
+            (name == "event_time").then(|| times(rows, |row| Some(row.event_time)))
+        },
+    )
+}
+
+/// The files of rejects.
+pub(super) fn rejects(rows: &[RejectRow], attempt: &str) -> Result<Vec<Part>, Error> {
+    let mut rows: Vec<&RejectRow> = rows.iter().collect();
+    let key = |row: &RejectRow| (row.time.days(), row.source_topic.clone(), row.source_partition, row.source_offset);
+    rows.sort_by_cached_key(|row| key(row));
+    by_date(
+        &REJECTS,
+        attempt,
+        &rows,
+        |row| row.time,
+        |name, rows| match name {
+            "time" => Some(times(rows, |row| Some(row.time))),
+            "reason" => Some(texts(rows, |row| Some(row.reason))),
+            "detail" => Some(texts(rows, |row| Some(&row.detail))),
+            "source_topic" => Some(texts(rows, |row| Some(&row.source_topic))),
+            "source_partition" => Some(integers(rows, |row| Some(i64::from(row.source_partition)))),
+            "source_offset" => Some(integers(rows, |row| Some(row.source_offset))),
+            "length" => Some(integers(rows, |row| Some(row.length))),
+            "sha256" => Some(texts(rows, |row| Some(&row.sha256))),
+            "excerpt" => Some(texts(rows, |row| row.excerpt.as_deref())),
+            _ => None,
+        },
+    )
+}
+
+/// One file per date of rows that are sorted by date first. `event_date` and `log_entry_id` are filled in for every table.
+pub(super) fn by_date<Row>(
+    table: &Table,
+    attempt: &str,
+    rows: &[&Row],
+    time: impl Fn(&Row) -> Timestamp,
+    column: impl Fn(&str, &[&Row]) -> Option<ArrayRef>,
+) -> Result<Vec<Part>, Error> {
+    let mut parts = Vec::new();
+    for day in rows.chunk_by(|a, b| time(a).days() == time(b).days()) {
+        let Some(first) = day.first() else { continue };
+        let date = time(first);
+        let arrays = || {
+            table
+                .columns
+                .iter()
+                .map(|wanted| match wanted.name {
+                    "event_date" => Ok(Arc::new(Date32Array::from_value(date.days(), day.len())) as ArrayRef),
+                    "log_entry_id" => constant(attempt, day.len()),
+                    name => column(name, day)
+                        .ok_or_else(|| ArrowError::SchemaError(format!("no source for column `{}.{name}`", table.name))),
+                })
+                .collect::<Result<Vec<ArrayRef>, ArrowError>>()
+        };
+        let bytes = write(table, attempt, day.len(), std::iter::once_with(arrays))?;
+        parts.push(Part::new(table.name, date.date(), day.len(), bytes));
+    }
+    Ok(parts)
+}
+
+pub(super) fn texts<'a, Row>(rows: &[&'a Row], value: impl Fn(&'a Row) -> Option<&'a str>) -> ArrayRef {
+    Arc::new(rows.iter().map(|row| value(row)).collect::<StringArray>())
+}
+
+pub(super) fn integers<Row>(rows: &[&Row], value: impl Fn(&Row) -> Option<i64>) -> ArrayRef {
+    Arc::new(rows.iter().map(|row| value(row)).collect::<Int64Array>())
+}
+
+pub(super) fn floats<Row>(rows: &[&Row], value: impl Fn(&Row) -> Option<f64>) -> ArrayRef {
+    Arc::new(rows.iter().map(|row| value(row)).collect::<Float64Array>())
+}
+
+pub(super) fn flags<Row>(rows: &[&Row], value: impl Fn(&Row) -> Option<bool>) -> ArrayRef {
+    Arc::new(rows.iter().map(|row| value(row)).collect::<BooleanArray>())
+}
+
+pub(super) fn times<Row>(rows: &[&Row], value: impl Fn(&Row) -> Option<Timestamp>) -> ArrayRef {
+    let times: TimestampMicrosecondArray = rows.iter().map(|row| value(row).map(|time| time.0)).collect();
+    Arc::new(times.with_timezone("UTC"))
+}

@@ -1,0 +1,193 @@
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::prelude::*;
+
+use super::columns::TABLES;
+use super::{Part, internal};
+use crate::event::Timestamp;
+use crate::ingest::{
+    AnswerIds, ContextRow, Epoch, FeedbackRow, INTEGER_COLUMNS, Interaction, PipelineRow, RejectRow, SCORE_COLUMNS, SYMBOL_COLUMNS,
+    SentenceRow, Span, TEXT_COLUMNS, column,
+};
+use crate::measure::{Group, Measure, Partial, PartialRow, PartialSet};
+
+fn read(part: &Part) -> RecordBatch {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(part.bytes.clone()).unwrap().with_batch_size(1 << 20);
+    let schema = builder.schema().clone();
+    let batches: Vec<RecordBatch> = builder.build().unwrap().map(Result::unwrap).collect();
+    arrow::compute::concat_batches(&schema, &batches).unwrap()
+}
+
+fn interaction(epoch: &mut Epoch, time: i64, tenant: Option<&str>, id: &str) {
+    let interactions = &mut epoch.rows.interactions;
+    let mut row = Interaction {
+        event_time: Timestamp(time),
+        symbols: [None; SYMBOL_COLUMNS.len()],
+        texts: [None; TEXT_COLUMNS.len()],
+        integers: [None; INTEGER_COLUMNS.len()],
+        floats: [Some(1.5), None, None],
+        scores: [None; SCORE_COLUMNS.len()],
+        refusal: Some(false),
+        contexts: (0, 0),
+        sentences: (0, 0),
+        safety: (0, 0),
+    };
+    row.symbols[column(&SYMBOL_COLUMNS, "tenant")] = tenant.map(|tenant| interactions.symbols.intern(tenant));
+    row.integers[column(&INTEGER_COLUMNS, "source_offset")] = Some(7);
+    row.scores[column(&SCORE_COLUMNS, "groundedness")] = Some(123_456_789);
+    let start = u32::try_from(interactions.text.len()).unwrap();
+    interactions.text.push_str(id);
+    row.texts[column(&TEXT_COLUMNS, "request_id")] = Some(Span { start, len: u32::try_from(id.len()).unwrap() });
+    interactions.rows.push(row);
+}
+
+fn epoch() -> Epoch {
+    let mut epoch = Epoch::default();
+    let day = Timestamp::DAY_US;
+    interaction(&mut epoch, day + 5, Some("b"), "first");
+    interaction(&mut epoch, day + 4, Some("a"), "second");
+    interaction(&mut epoch, day + 3, Some("b"), "dritt €");
+    interaction(&mut epoch, 9, None, "day before");
+    let interactions = &mut epoch.rows.interactions;
+    interactions.contexts.push(ContextRow {
+        id: None,
+        text: interactions.rows[0].texts[0],
+        score: Some(0.5),
+        source: None,
+        rank: Some(1),
+        relevance: Some(250_000_000),
+        utilization: None,
+    });
+    interactions.rows[0].contexts = (0, 1);
+    interactions.sentences.push(SentenceRow { start: 0, end: 5, verdict: "supported" });
+    interactions.rows[0].sentences = (0, 1);
+    epoch.rows.feedback.push(FeedbackRow { event_time: Timestamp(day), name: "thumbs".into(), ..FeedbackRow::default() });
+    epoch.rows.pipeline_events.push(PipelineRow { event_time: Timestamp(day), ..PipelineRow::default() });
+    epoch.rows.rejects.push(RejectRow { time: Timestamp(day), reason: "too_deep", ..RejectRow::default() });
+    epoch
+}
+
+#[test]
+fn rows_come_back_by_date_sorted_by_tenant_and_time() {
+    let parts = super::epoch(&epoch(), "0a").unwrap();
+    let places: Vec<_> = parts.iter().map(|part| (part.table, part.date.as_str(), part.rows)).collect();
+    assert_eq!(
+        places,
+        [
+            ("interactions", "1970-01-01", 1),
+            ("interactions", "1970-01-02", 3),
+            ("feedback", "1970-01-02", 1),
+            ("pipeline_events", "1970-01-02", 1),
+            ("rejects", "1970-01-02", 1),
+        ]
+    );
+    let rows = read(&parts[1]);
+    let text = |name: &str| -> Vec<_> { rows[name].as_string::<i32>().iter().map(Option::unwrap).map(str::to_owned).collect() };
+    assert_eq!(text("tenant"), ["a", "b", "b"]);
+    assert_eq!(text("request_id"), ["second", "dritt €", "first"]);
+    assert_eq!(text("log_entry_id"), ["0a", "0a", "0a"]);
+    let times = rows["event_time"].as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(times.values().to_vec(), [4, 3, 5].map(|us| Timestamp::DAY_US + us));
+    assert_eq!(rows["groundedness"].as_primitive::<Float64Type>().value(0), 0.123456789);
+    assert_eq!(rows["source_offset"].as_primitive::<Int64Type>().value(2), 7);
+    assert_eq!(rows["answer_relevance"].null_count(), 3);
+    let contexts = rows["contexts"].as_list::<i32>();
+    assert_eq!((0..3).map(|at| contexts.is_null(at)).collect::<Vec<_>>(), [true, true, false]);
+    let context = contexts.value(2);
+    assert_eq!(context.as_struct()["text"].as_string::<i32>().value(0), "first");
+    assert_eq!(context.as_struct()["relevance"].as_primitive::<Float64Type>().value(0), 0.25);
+}
+
+#[test]
+fn a_file_says_what_its_columns_mean_and_where_it_comes_from() {
+    for part in super::epoch(&epoch(), "0a").unwrap() {
+        let table = TABLES.iter().find(|table| table.name == part.table).unwrap();
+        let builder = ParquetRecordBatchReaderBuilder::try_new(part.bytes.clone()).unwrap();
+        assert_eq!(builder.schema().fields(), table.schema().fields(), "{}", table.name);
+        let footer = builder.metadata().file_metadata().key_value_metadata().unwrap();
+        let value = |key: &str| footer.iter().find(|entry| entry.key == key).and_then(|entry| entry.value.clone());
+        assert_eq!(value("groundwire.table").as_deref(), Some(table.name));
+        assert_eq!(value("groundwire.schema_version").as_deref(), Some("1"));
+        assert_eq!(value("groundwire.log_entry_id").as_deref(), Some("0a"));
+        assert!(value("groundwire.producer_version").is_some());
+        for column in builder.metadata().row_group(0).columns() {
+            assert!(column.offset_index_offset().is_some(), "page index of {}", column.column_path());
+            let key =
+                matches!(column.column_path().string().as_str(), "request_id" | "feedback_id" | "run_id" | "answer_request_id");
+            assert_eq!(column.bloom_filter_offset().is_some(), key, "{}", column.column_path());
+        }
+    }
+}
+
+#[test]
+fn analysts_types_are_few_and_every_column_has_a_meaning() {
+    for table in TABLES {
+        for field in table.schema().fields() {
+            assert!(!field.metadata()["description"].is_empty());
+            let known = matches!(
+                field.data_type(),
+                DataType::Timestamp(..)
+                    | DataType::Date32
+                    | DataType::Int64
+                    | DataType::Float64
+                    | DataType::Utf8
+                    | DataType::Boolean
+            ) || matches!(field.data_type(), DataType::List(_));
+            assert!(known, "{}.{}", table.name, field.name());
+        }
+        assert!(table.sorted_by.iter().all(|name| table.position(name).is_some()));
+    }
+}
+
+fn group() -> impl Strategy<Value = Group> {
+    prop::array::uniform9(prop::option::of("[a-z€]{0,3}")).prop_map(|values| Group(values.map(|value| value.map(Arc::from))))
+}
+
+fn partial() -> impl Strategy<Value = Partial> {
+    let sums = (any::<i128>(), any::<i128>(), any::<i64>(), any::<i64>());
+    let hist = prop::collection::btree_map(any::<u16>(), any::<u32>(), 0..4);
+    (0_u64..3, any::<u64>(), any::<u64>(), sums, hist).prop_map(|(n, n_null, bad_n, (sum, sum_sq, a, b), hist)| {
+        let hist = hist.into_iter().collect();
+        if n == 0 {
+            return Partial { n_null, bad_n, hist, ..Partial::default() };
+        }
+        Partial { n, n_null, bad_n, sum, sum_sq, min: a.min(b), max: a.max(b), hist }
+    })
+}
+
+proptest! {
+    #[test]
+    fn partials_come_back_as_they_were(
+        groups in prop::collection::vec(group(), 1..4),
+        rows in prop::collection::vec((-9_000_000_000_000_000_i64..9_000_000_000_000_000, 0_u32..4, any::<u16>(), partial()), 1..20),
+    ) {
+        let count = u32::try_from(groups.len()).unwrap();
+        let rows = rows.into_iter().map(|(pane, group, measure, partial)| {
+            PartialRow { pane: Timestamp(pane), group: group % count, measure: Measure(measure), partial }
+        });
+        let set = PartialSet { rows: rows.collect(), groups };
+        let part = internal::partials(&set).unwrap().unwrap();
+        prop_assert_eq!(super::decode_partials("p", &part.bytes).unwrap(), set);
+        for cut in 0..part.bytes.len() {
+            prop_assert!(super::decode_partials("p", &part.bytes[..cut]).is_err());
+        }
+    }
+}
+
+#[test]
+fn ids_come_back_as_they_were() {
+    let mut epoch = epoch();
+    epoch.partials.groups = vec![Group::default()];
+    let span = epoch.rows.interactions.rows[2].texts[0].unwrap();
+    let ids = [Some(u128::MAX), None, Some(3), None, Some(0)];
+    epoch.ids = vec![AnswerIds { event_time: Timestamp(-5), group: 0, request_id: span, repeat: 1 << 100, ids }; 2];
+    let part = internal::ids(&epoch).unwrap().unwrap();
+    let back = super::decode_ids("i", &part.bytes).unwrap();
+    assert_eq!((back.answers.len(), back.groups.len()), (2, 1));
+    let answer = &back.answers[1];
+    assert_eq!((answer.request_id.as_str(), answer.repeat, answer.ids), ("dritt €", 1 << 100, ids));
+    assert_eq!(answer.event_time, Timestamp(-5));
+}
