@@ -103,6 +103,7 @@ fn encode_partials(set: &PartialSet) -> Vec<u8> {
     let mut writer = Writer(Vec::with_capacity(set.rows.len() * 32));
     writer.0.extend_from_slice(PARTIALS_MAGIC);
     writer.groups(&set.groups);
+    writer.string(set.scorer.as_deref().unwrap_or_default());
     writer.unsigned(set.rows.len() as u64);
     let mut pane = 0;
     for row in &set.rows {
@@ -134,6 +135,8 @@ fn encode_partials(set: &PartialSet) -> Vec<u8> {
 fn read_partials(reader: &mut Reader<'_>) -> Option<PartialSet> {
     reader.magic(PARTIALS_MAGIC)?;
     let groups = reader.groups()?;
+    // No scorer has an empty name.
+    let scorer = Some(reader.string()?).filter(|name| !name.is_empty()).map(Arc::from);
     let count = reader.count()?;
     let mut rows = Vec::with_capacity(count);
     let mut pane = 0_i64;
@@ -158,7 +161,7 @@ fn read_partials(reader: &mut Reader<'_>) -> Option<PartialSet> {
         }
         rows.push(PartialRow { pane: Timestamp(pane), group, measure, partial });
     }
-    Some(PartialSet { groups, rows })
+    Some(PartialSet { groups, rows, scorer })
 }
 
 fn read_ids(reader: &mut Reader<'_>) -> Option<Ids> {

@@ -163,12 +163,13 @@ proptest! {
     fn partials_come_back_as_they_were(
         groups in prop::collection::vec(group(), 1..4),
         rows in prop::collection::vec((-9_000_000_000_000_000_i64..9_000_000_000_000_000, 0_u32..4, any::<u16>(), partial()), 1..20),
+        scorer in prop::option::of("[a-z]{1,3}"),
     ) {
         let count = u32::try_from(groups.len()).unwrap();
         let rows = rows.into_iter().map(|(pane, group, measure, partial)| {
             PartialRow { pane: Timestamp(pane), group: group % count, measure: Measure(measure), partial }
         });
-        let set = PartialSet { rows: rows.collect(), groups };
+        let set = PartialSet { rows: rows.collect(), groups, scorer: scorer.map(Arc::from) };
         let part = internal::partials(&set).unwrap().unwrap();
         prop_assert_eq!(super::decode_partials("p", &part.bytes).unwrap(), set);
         for cut in 0..part.bytes.len() {
