@@ -16,6 +16,7 @@ pub mod source;
 
 pub mod config;
 pub mod demo;
+pub mod http;
 pub mod telemetry;
 
 pub mod alert;

@@ -106,7 +106,7 @@ fn contains(body: &[u8], part: &[u8]) -> bool {
 
 #[test]
 fn a_collector_gets_the_same_values_over_http() {
-    logs::install_tls_provider();
+    install_tls_provider();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}/", listener.local_addr().unwrap());
     let telemetry = Telemetry::new();
