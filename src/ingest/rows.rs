@@ -146,7 +146,7 @@ pub const TEXT_COLUMNS: [&str; 13] = [
 ];
 
 /// Integer columns of `interactions`, in the order of [`Interaction::integers`].
-pub const INTEGER_COLUMNS: [&str; 13] = [
+pub const INTEGER_COLUMNS: [&str; 14] = [
     "http_status",
     "usage_input_tokens",
     "usage_output_tokens",
@@ -160,6 +160,7 @@ pub const INTEGER_COLUMNS: [&str; 13] = [
     "source_partition",
     "source_offset",
     "answer_length_tokens",
+    "prompt_length_tokens",
 ];
 
 /// Floating-point columns of `interactions`, in the order of [`Interaction::floats`].

@@ -167,6 +167,8 @@ pub struct Scores {
     pub refusal: bool,
     /// Words, numbers and placeholders; in scripts without spaces, pairs of characters.
     pub answer_length_tokens: u32,
+    /// The same of the prompt; none without one.
+    pub prompt_length_tokens: Option<u32>,
     /// ISO 639-1 code of the answer's language, where one stands out.
     pub language: Option<&'static str>,
     /// The claims in order.
@@ -188,6 +190,7 @@ impl Default for Scores {
             completeness: None,
             refusal: false,
             answer_length_tokens: 0,
+            prompt_length_tokens: None,
             language: None,
             sentences: Vec::new(),
             contexts: Vec::new(),
@@ -288,6 +291,7 @@ impl Scorer {
         self.read(answer, response);
         out.language = self.answer.evidence.language();
         out.answer_length_tokens = u32::try_from(self.answer.tokens.len()).unwrap_or(u32::MAX);
+        out.prompt_length_tokens = answer.prompt.map(|_| u32::try_from(self.prompt.tokens.len()).unwrap_or(u32::MAX));
         out.state = self.state(response, out.language);
         out.refusal = out.state == State::Abstained;
         if matches!(out.state, State::Scored | State::LanguageMismatch) {

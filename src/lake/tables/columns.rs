@@ -108,6 +108,7 @@ pub const INTERACTIONS: Table = Table {
         maybe("completeness", Float, "0-1", "Share of the relevant context that the answer used"),
         maybe("refusal", Flag, "", "The answer declines to answer"),
         maybe("answer_length_tokens", Integer, "tokens", "Length of the answer by Groundwire's own count"),
+        maybe("prompt_length_tokens", Integer, "tokens", "Length of the prompt by Groundwire's own count"),
         maybe("language", Symbol, "", "Language of the answer"),
         SOURCE_TOPIC,
         SOURCE_PARTITION,
