@@ -11,6 +11,7 @@ mod object;
 mod own;
 mod raw;
 mod reader;
+pub mod redact;
 mod scalar;
 
 #[cfg(test)]

@@ -54,11 +54,9 @@ scalar! { Count, "a whole number, 0 or more",
 }
 
 scalar! { Number, "a number",
-    #[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles to most producers")]
     fn visit_u64<E: Error>(self, value: u64) -> Result<Number, E> {
         Ok(Number(value as f64))
     }
-    #[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles to most producers")]
     fn visit_i64<E: Error>(self, value: i64) -> Result<Number, E> {
         Ok(Number(value as f64))
     }
@@ -71,11 +69,9 @@ scalar! { Score, "a number or a boolean",
     fn visit_bool<E: Error>(self, value: bool) -> Result<Score, E> {
         Ok(Score(f64::from(u8::from(value))))
     }
-    #[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles to most producers")]
     fn visit_u64<E: Error>(self, value: u64) -> Result<Score, E> {
         Ok(Score(value as f64))
     }
-    #[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles to most producers")]
     fn visit_i64<E: Error>(self, value: i64) -> Result<Score, E> {
         Ok(Score(value as f64))
     }
