@@ -11,6 +11,7 @@ pub mod reference;
 mod rules;
 pub mod secret;
 mod sections;
+mod settings;
 mod value;
 
 use std::path::Path;

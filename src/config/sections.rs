@@ -448,11 +448,13 @@ section! {
         /// Longest record.
         record_bytes: Size = "1MiB" in "1KiB".."64MiB",
         /// Deepest nesting of a record.
-        depth: u32 = 64 in 4..512,
+        depth: u64 = 32 in 4..100,
         /// Passages per request.
-        contexts: u32 = 256 in 1..10_000,
-        /// Events in one record.
-        events_per_record: u32 = 10_000 in 1..1_000_000,
+        contexts: u64 = 256 in 1..10_000,
+        /// Items of any other list, and attributes, per event.
+        items: u64 = 1_024 in 1..100_000,
+        /// Numbers of an embedding.
+        embedding: u64 = 16_384 in 1..1_000_000,
         /// Input is paused while rows and aggregates that wait to be committed exceed this.
         memory: Size = "256MiB" in "32MiB".."64GiB",
     }

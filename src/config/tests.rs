@@ -116,7 +116,7 @@ depth = 1
     assert!(found[0].remedy.contains("\"kafka\""), "{}", found[0]);
     assert!(found[2].remedy.contains("password_file"), "{}", found[2]);
     assert!(found[3].remedy.contains("\"10s\""), "{}", found[3]);
-    assert!(found[6].expected.contains("from 4 to 512"), "{}", found[6]);
+    assert!(found[6].expected.contains("from 4 to 100"), "{}", found[6]);
 }
 
 #[test]
@@ -234,4 +234,9 @@ fn the_privacy_key_is_64_hexadecimal_characters() {
     }
     std::fs::write(&file, "\n").unwrap();
     assert!(secret::from_file(&file).is_err());
+}
+
+#[test]
+fn the_default_bounds_are_those_of_decoding() {
+    assert_eq!(format!("{:?}", config("").decode_limits()), format!("{:?}", crate::decode::Limits::default()));
 }

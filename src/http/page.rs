@@ -233,7 +233,7 @@ impl Display for Age {
     }
 }
 
-/// A whole number with thin spaces between its thousands.
+/// A whole number with narrow spaces between its thousands.
 struct Grouped(u64);
 
 impl Display for Grouped {
@@ -241,7 +241,7 @@ impl Display for Grouped {
         let digits = self.0.to_string();
         for (at, digit) in digits.chars().enumerate() {
             if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                f.write_char('\u{2009}')?;
+                f.write_char('\u{202f}')?;
             }
             f.write_char(digit)?;
         }

@@ -150,7 +150,7 @@ async fn the_status_page_shows_everything_and_escapes_it() {
         "now <b>0.4123</b>",
         "before <b>0.871</b>",
         "now <b>41230</b>",
-        "1\u{2009}204\u{2009}310",
+        "1\u{202f}204\u{202f}310",
         "14 min 0 s",
         "paused: 24 min ahead of the slowest partition",
         "1 not delivered yet",

@@ -1,0 +1,45 @@
+//! From the configuration to the plain settings of each module.
+
+use super::sections::{Config, LogFormat};
+use crate::{decode, lake, telemetry};
+
+impl Config {
+    /// Settings of the lake. `writer` is the name of this process.
+    #[must_use]
+    pub fn lake(&self, writer: &str) -> lake::Settings {
+        lake::Settings { location: self.lake.url.0.clone(), options: self.lake.options.clone(), writer: writer.to_owned() }
+    }
+
+    /// Bounds on what one record may hold.
+    #[must_use]
+    pub fn decode_limits(&self) -> decode::Limits {
+        decode::Limits {
+            max_bytes: saturated(self.limits.record_bytes.0),
+            max_depth: saturated(self.limits.depth),
+            max_contexts: saturated(self.limits.contexts),
+            max_items: saturated(self.limits.items),
+            max_embedding: saturated(self.limits.embedding),
+            ..decode::Limits::default()
+        }
+    }
+
+    /// Settings of log lines and exports. `instance` is the name of this process.
+    #[must_use]
+    pub fn telemetry(&self, instance: &str) -> telemetry::Settings {
+        telemetry::Settings {
+            endpoint: self.telemetry.otlp_endpoint.clone(),
+            interval: self.telemetry.otlp_interval,
+            instance: instance.to_owned(),
+            format: match self.telemetry.log_format {
+                LogFormat::Text => telemetry::Format::Text,
+                LogFormat::Json => telemetry::Format::Json,
+            },
+            level: self.telemetry.log_level.as_str(),
+        }
+    }
+}
+
+/// Bounds beyond the address space are no bounds.
+fn saturated(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
