@@ -8,6 +8,7 @@ mod describe;
 mod diagnostic;
 mod reader;
 pub mod reference;
+mod resolve;
 mod rules;
 pub mod secret;
 mod sections;
@@ -19,11 +20,12 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use resolve::Secrets;
 pub use sections::*;
 pub use value::{Day, Location, Size};
 
 use describe::{Field, Section, Shape};
-use reader::{Place, Reader};
+use reader::{Place, Places, Reader};
 
 /// A configuration that can be used, and what may still be unwise about it.
 #[derive(Clone, Debug)]
@@ -32,6 +34,7 @@ pub struct Loaded {
     pub config: Config,
     /// What is allowed, but probably not meant.
     pub warnings: Vec<Diagnostic>,
+    places: Places,
 }
 
 /// Largest configuration that is read.
@@ -69,12 +72,13 @@ pub fn parse(file: &str, text: &str, base: &Path) -> Result<Loaded, Vec<Diagnost
     if let Some(config) = &config {
         rules::check(config, &mut reader);
     }
+    let places = reader.places();
     let mut found = reader.found;
     found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     found.dedup();
     match config {
         Some(config) if found.iter().all(|diagnostic| diagnostic.severity == Severity::Warning) => {
-            Ok(Loaded { config, warnings: found })
+            Ok(Loaded { config, warnings: found, places })
         }
         _ => Err(found),
     }

@@ -33,6 +33,26 @@ impl Place {
     }
 }
 
+/// Where the settings stand that a file sets.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    file: String,
+    positions: BTreeMap<String, (usize, usize)>,
+}
+
+impl Places {
+    /// A mistake about a setting that was read without one.
+    pub(super) fn mistake(&self, path: &str, message: String, expected: &str, remedy: &str) -> Diagnostic {
+        let mut diagnostic = Diagnostic::of_file(&self.file, message, expected, remedy);
+        path.clone_into(&mut diagnostic.key);
+        if let Some((line, column)) = self.positions.get(path) {
+            diagnostic.line = *line;
+            diagnostic.column = *column;
+        }
+        diagnostic
+    }
+}
+
 /// The file being read, and what was wrong with it so far.
 pub(super) struct Reader<'t> {
     source: Source<'t>,
@@ -215,6 +235,12 @@ impl<'t> Reader<'t> {
         if self.in_default == 0 {
             self.spans.insert(place.path.clone(), value.span());
         }
+    }
+
+    /// Where each setting that is present stands, for reports after reading.
+    pub(super) fn places(&self) -> Places {
+        let positions = self.spans.iter().map(|(path, span)| (path.clone(), self.source.position(span.start)));
+        Places { file: self.source.file.to_owned(), positions: positions.collect() }
     }
 
     /// Reports what the TOML parser found.

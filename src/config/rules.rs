@@ -232,9 +232,10 @@ fn lake(config: &Config, reader: &mut Reader<'_>) {
 fn privacy(config: &Config, reader: &mut Reader<'_>) {
     for (name, pattern) in &config.privacy.patterns {
         let path = format!("privacy.patterns.{name}");
-        if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        if name.is_empty() || name.len() > 32 || !name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') {
             let message = format!("{path}: the name stands in the text as a placeholder");
-            reader.report(&path, Mistake, message, "letters, digits and _", "rename the pattern");
+            let expected = "at most 32 upper-case letters, digits and _, for example EMPLOYEE_ID";
+            reader.report(&path, Mistake, message, expected, "rename the pattern");
         }
         match regex::RegexBuilder::new(pattern).size_limit(1 << 20).build() {
             Err(error) => {

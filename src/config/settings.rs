@@ -1,6 +1,8 @@
 //! From the configuration to the plain settings of each module.
 
+use super::resolve::Secrets;
 use super::sections::{Config, LogFormat};
+use crate::decode::redact;
 use crate::{decode, lake, telemetry};
 
 impl Config {
@@ -20,6 +22,16 @@ impl Config {
             max_items: saturated(self.limits.items),
             max_embedding: saturated(self.limits.embedding),
             ..decode::Limits::default()
+        }
+    }
+
+    /// Settings of redaction.
+    #[must_use]
+    pub fn redact(&self, secrets: &Secrets) -> redact::Settings {
+        let patterns = self.privacy.patterns.iter();
+        redact::Settings {
+            key: secrets.privacy_key,
+            patterns: patterns.map(|(name, regex)| redact::Pattern { name: name.clone(), regex: regex.clone() }).collect(),
         }
     }
 

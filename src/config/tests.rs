@@ -240,3 +240,23 @@ fn the_privacy_key_is_64_hexadecimal_characters() {
 fn the_default_bounds_are_those_of_decoding() {
     assert_eq!(format!("{:?}", config("").decode_limits()), format!("{:?}", crate::decode::Limits::default()));
 }
+
+#[test]
+fn everything_that_is_named_and_not_there_is_reported_at_once() {
+    let text = "[privacy]\nkey_file = \"key\"\n[mail]\nhost = \"h\"\nusername = \"u\"\npassword_file = \"mail-password\"\n\
+                ca_file = \"ca\"\n[mail.recipients]\npage = [\"a@b.c\"]\n[alerts]\ndirectory = \"rules\"\n";
+    let directory = tempfile::tempdir().unwrap();
+    let loaded = parse("groundwire.toml", text, directory.path()).unwrap();
+    let found = loaded.resolve().unwrap_err();
+    let places: Vec<_> = found.iter().map(|d| (d.line, d.key.as_str())).collect();
+    assert_eq!(places, [(2, "privacy.key_file"), (6, "mail.password_file"), (7, "mail.ca_file"), (11, "alerts.directory")]);
+    assert!(found.iter().all(|diagnostic| !diagnostic.remedy.is_empty()));
+    for (name, content) in [("key", "ab".repeat(32)), ("mail-password", "secret".into()), ("ca", "pem".into())] {
+        std::fs::write(directory.path().join(name), content).unwrap();
+    }
+    std::fs::create_dir(directory.path().join("rules")).unwrap();
+    let secrets = loaded.resolve().unwrap();
+    assert_eq!(secrets.privacy_key, [0xab; 32]);
+    assert_eq!(secrets.mail_password.as_ref().unwrap().expose(), "secret");
+    assert!(!format!("{secrets:?} {:?}", secrets.mail_password).contains("secret\""));
+}
