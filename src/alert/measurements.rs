@@ -45,6 +45,7 @@ pub struct Query {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// The metric's value (a re-aggregation, never a mean of means).
+    #[serde(with = "super::exact")]
     pub value: Option<f64>,
     /// Values behind it.
     pub n: u64,
@@ -53,26 +54,37 @@ pub struct Observation {
     /// Events that could have had a value and had none.
     pub n_null: u64,
     /// Lower 95 % bound.
+    #[serde(with = "super::exact")]
     pub lo: Option<f64>,
     /// Upper 95 % bound.
+    #[serde(with = "super::exact")]
     pub hi: Option<f64>,
     /// Least value.
+    #[serde(with = "super::exact")]
     pub min: Option<f64>,
     /// Greatest value.
+    #[serde(with = "super::exact")]
     pub max: Option<f64>,
     /// Standard deviation of the values.
+    #[serde(with = "super::exact")]
     pub stddev: Option<f64>,
     /// Median.
+    #[serde(with = "super::exact")]
     pub p50: Option<f64>,
     /// 90 % quantile.
+    #[serde(with = "super::exact")]
     pub p90: Option<f64>,
     /// 95 % quantile.
+    #[serde(with = "super::exact")]
     pub p95: Option<f64>,
     /// 99 % quantile.
+    #[serde(with = "super::exact")]
     pub p99: Option<f64>,
     /// The metric's own p (drift).
+    #[serde(with = "super::exact")]
     pub p: Option<f64>,
     /// Seconds of event time between the newest value and the end of the stretch.
+    #[serde(with = "super::exact")]
     pub age: Option<f64>,
 }
 

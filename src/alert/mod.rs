@@ -3,25 +3,40 @@
 //! Pure and deterministic: event time drives state, `now` is an argument, nothing is sent from here. The same log gives the
 //! same transitions, the same notifications and the same bytes of mail, however often it is replayed.
 
+mod baseline;
 mod diagnostic;
 pub mod duration;
+mod evidence;
+mod exact;
 pub mod expr;
+mod incident;
 mod machine;
 mod measurements;
+mod notification;
+mod outbox;
+mod quote;
 mod rule;
 #[cfg(test)]
 mod sample;
+mod state;
 mod template;
+mod transition;
 mod verdict;
 mod vocabulary;
 mod yaml;
 
 pub use diagnostic::Diagnostic;
+pub use evidence::{Evidence, Hint, Part};
+pub use incident::Incident;
 pub use machine::{Health, Machine, Phase, Reason};
 pub use measurements::{Filter, Keep, Labels, Measurements, Observation, Query};
+pub use notification::{Earlier, Ending, Kind, Notification, Quoted};
+pub use outbox::{Change, Claim, Delivery, Outgoing, Progress, SendOutcome, SendResult};
 pub use rule::{
     Annotations, BASELINE_FIELDS, FILE_FIELDS, Freeze, GROUP_FIELDS, Mode, NoData, RULE_FIELDS, Recipients, Rule, Rules, Severity,
     Trailing,
 };
+pub use state::{Alert, State};
+pub use transition::Transition;
 pub use verdict::{Numbers, Verdict, judge};
 pub use vocabulary::{Metric, Scale, Unit, Vocabulary};

@@ -73,3 +73,30 @@ impl Measurements for Table {
         vec![(labels.collect(), all)]
     }
 }
+
+/// A notification to `a@x` and `b@x`.
+pub(super) fn notification(kind: super::Kind, sequence: u32, at: Timestamp) -> super::Notification {
+    let window =
+        Observation { value: Some(0.712), n: 412, stddev: Some(0.2), lo: Some(0.69), hi: Some(0.73), ..Observation::default() };
+    let base = Observation { value: Some(0.908), n: 9_870, stddev: Some(0.12), ..Observation::default() };
+    let numbers = super::Numbers::new(window, Some(base));
+    let rule = rule("expr: value < 82%", "for: 10m", "baseline: { kind: trailing, window: 6h, gap: 30m }");
+    super::Notification {
+        incident: "ABCDEFGHIJ".to_owned(),
+        sequence,
+        kind,
+        rule: rule.name.clone(),
+        severity: rule.severity,
+        labels: labels(),
+        at,
+        queued_at: at,
+        onset: at.plus(-14 * Timestamp::MINUTE_US),
+        flaps: 0,
+        evidence: super::Evidence::default(),
+        ending: None,
+        earlier: (1..sequence).map(|sequence| super::Earlier { sequence, kind: super::Kind::Firing }).collect(),
+        quoted: super::quote::quote(&rule, &labels(), &numbers),
+        numbers,
+        recipients: vec!["a@x".to_owned(), "b@x".to_owned()],
+    }
+}

@@ -111,6 +111,8 @@ pub struct Rule {
     pub query: Query,
     /// How the metric's numbers are written.
     pub unit: Unit,
+    /// Dimensions of the metric.
+    pub dimensions: Vec<Dimension>,
     /// Length of the window.
     pub over_us: i64,
     /// When it is wrong.
