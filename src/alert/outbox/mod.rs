@@ -113,7 +113,7 @@ pub enum Change {
 
 /// Who still has to be told what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outbox {
+pub(super) struct Outbox {
     outgoing: Vec<Outgoing>,
     /// Changes since the last entry.
     #[serde(skip)]
@@ -125,7 +125,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Everything known, oldest first.
-    pub fn outgoing(&self) -> &[Outgoing] {
+    pub(super) fn outgoing(&self) -> &[Outgoing] {
         &self.outgoing
     }
 

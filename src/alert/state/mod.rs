@@ -242,7 +242,7 @@ impl State {
             (Phase::Pending, Phase::Firing) => self.fire(moment, alert),
             (Phase::Firing | Phase::Recovering, Phase::Inactive) => self.resolve(moment, alert, reason),
             (Phase::Recovering, Phase::Firing) if alert.machine.flaps == FLAPS_TOLD => {
-                self.notify(moment, alert, Kind::Update, None)
+                self.notify(moment, alert, Kind::Update, None);
             }
             _ => {}
         }
