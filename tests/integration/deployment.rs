@@ -58,7 +58,9 @@ fn the_collector_and_the_ci_workflow_are_well_formed() {
 
 #[test]
 fn the_shell_scripts_parse() {
-    for script in ["scripts/setup", "scripts/test", "scripts/lint", "tests/kafka/broker", ".ci/run"] {
+    for script in
+        ["scripts/setup", "scripts/test", "scripts/lint", "scripts/fuzz", "tests/kafka/broker", "tests/bench/run", ".ci/run"]
+    {
         let output = Command::new("bash").args(["-n", script]).current_dir(support::project()).output().expect("bash exists");
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     }
