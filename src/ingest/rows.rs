@@ -48,6 +48,11 @@ impl Symbols {
         self.find(text).unwrap_or_else(|| self.insert(text, text))
     }
 
+    /// Forgets the strings as they came: from here on nothing is found or added, and nothing unredacted is left.
+    pub fn seal(&mut self) {
+        self.numbers = HashMap::new();
+    }
+
     /// The string of a symbol of this epoch.
     #[must_use]
     pub fn get(&self, symbol: Symbol) -> &Arc<str> {
@@ -81,7 +86,10 @@ pub struct Span {
     pub len: u32,
 }
 
-/// Place of a column in its list; a name that is not in the list does not compile.
+/// Place of a column in its list.
+///
+/// # Panics
+/// If the name is not in the list; where the result is a constant, that does not compile.
 #[must_use]
 pub const fn column(columns: &[&str], name: &str) -> usize {
     let mut at = 0;

@@ -33,8 +33,8 @@ impl IdHasher {
     /// A hasher with the first half of the lake's 32-byte key.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *key;
-        Self { keys: (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes([i, j, k, l, m, n, o, p])) }
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| key[at + byte]));
+        Self { keys: (word(0), word(8)) }
     }
 
     /// Hash of one id of one kind.

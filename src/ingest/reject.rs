@@ -1,0 +1,55 @@
+//! The row of a refused record: where it is, why, and a redacted start of it.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::rows::RejectRow;
+use super::{Place, TextStorage, Work};
+use crate::decode::Rejected;
+use crate::event::{Record, Records, Timestamp};
+
+/// Most bytes of an excerpt.
+const EXCERPT: usize = 4 * 1024;
+
+impl Work {
+    /// Adds the row and returns the redacted detail. What cannot be redacted is not shown at all.
+    pub(super) fn reject(
+        &mut self,
+        records: &Records,
+        record: &Record,
+        rejected: &Rejected,
+        place: &Place<'_>,
+        now: Timestamp,
+    ) -> String {
+        let value = records.value(record);
+        let detail = self.redactor.redact(&rejected.detail).map_or_else(|_| String::new(), std::borrow::Cow::into_owned);
+        let excerpt = if place.text == TextStorage::Full { self.redactor.excerpt(value, EXCERPT).ok() } else { None };
+        let (length, sha256) = match records.cut(record) {
+            Some(cut) => (cut.length, cut.sha256),
+            None => (value.len() as u64, Sha256::digest(value).into()),
+        };
+        let open = &mut self.open;
+        open.other_bytes += detail.len() + excerpt.as_ref().map_or(0, String::len) + size_of::<RejectRow>();
+        open.rows.rejects.push(RejectRow {
+            time: place.time.unwrap_or(now),
+            reason: rejected.reason.as_str(),
+            detail: detail.clone(),
+            source_topic: place.topic.to_owned(),
+            source_partition: place.partition,
+            source_offset: place.offset,
+            length: i64::try_from(length).unwrap_or(i64::MAX),
+            sha256: hex(&sha256),
+            excerpt,
+        });
+        detail
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        write!(hex, "{byte:02x}").unwrap_or_default();
+        hex
+    })
+}

@@ -1,0 +1,172 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::decode::redact;
+use crate::event::Record;
+use crate::measure::{Dimension, measures};
+use crate::score;
+
+const MINUTE: i64 = Timestamp::MINUTE_US;
+
+pub(super) fn settings() -> Settings {
+    let topic = |input| Topic { input: Some(input), text: TextStorage::Full };
+    let thumbs = FeedbackScale { lowest: 0.0, highest: 1.0, positive: Positive::From(1.0) };
+    Settings {
+        topics: BTreeMap::from([
+            ("gateway-logs".to_owned(), topic(Input::Gateway)),
+            ("user-feedback".to_owned(), topic(Input::Feedback)),
+            ("pipeline-events".to_owned(), topic(Input::Pipeline)),
+            ("secret-logs".to_owned(), Topic { input: Some(Input::Gateway), text: TextStorage::None }),
+        ]),
+        limits: decode::Limits::default(),
+        lateness_us: [30 * Timestamp::SECOND_US; 3],
+        max_ahead_of_record_us: 5 * MINUTE,
+        max_ahead_of_clock_us: None,
+        dedup_window_us: Timestamp::HOUR_US,
+        dedup_capacity: 10_000,
+        recent_capacity: 10_000,
+        group_by: vec![Dimension::Tenant, Dimension::App],
+        groups_per_tenant: 100,
+        feedback: BTreeMap::from([("thumbs".to_owned(), thumbs)]),
+        key: [7; 32],
+    }
+}
+
+fn ingest() -> Ingest {
+    let redactor = Redactor::new(&redact::Settings { key: [7; 32], patterns: Vec::new() }).unwrap();
+    let mut ingest = Ingest::new(settings(), redactor, Scorer::new(score::Settings::default()));
+    for topic in ["gateway-logs", "user-feedback", "pipeline-events", "secret-logs"] {
+        ingest.assign(TopicPartition { topic: topic.into(), partition: 0 }, 0, None);
+    }
+    ingest
+}
+
+fn records(topic: &str, first: i64, values: &[&str]) -> Records {
+    let mut records = Records::default();
+    let partition = records.partition(topic, 0);
+    for (offset, value) in (first..).zip(values) {
+        let start = records.bytes.len();
+        records.bytes.extend_from_slice(value.as_bytes());
+        let value = Some(start..records.bytes.len());
+        records.records.push(Record {
+            partition,
+            offset,
+            next_offset: offset + 1,
+            time: None,
+            key: None,
+            value,
+            headers: None,
+            cut: None,
+        });
+    }
+    records
+}
+
+fn answer(id: &str, time: &str) -> String {
+    format!(
+        r#"{{"event_time":"2026-05-04T{time}Z","request_id":"{id}","tenant":"acme","app":"bot","http_status":200,"latency_ms":12.5,
+        "prompt":"How long is the warranty of the kettle?","response":"The kettle has a warranty of two years.",
+        "contexts":[{{"id":"doc-1","text":"Every kettle has a warranty of two years from the day of purchase."}}],
+        "usage":{{"input_tokens":10,"output_tokens":8}}}}"#
+    )
+}
+
+#[test]
+fn every_record_has_exactly_one_outcome_and_the_rest_goes_on() {
+    let mut ingest = ingest();
+    let good = answer("a", "08:00:10");
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let values = [
+        good.as_str(),
+        "not json",
+        r#"{"event_time":"2026-05-04T08:00:11Z"}"#,
+        &good,
+        r#"{"event_time":"2026-05-04T08:00:11Z","request_id":"x","request_id":"y"}"#,
+        &deep,
+        "{",
+    ];
+    let dead = ingest.push(&records("gateway-logs", 0, &values), Timestamp(0));
+    let epoch = ingest.cut();
+    let counts = &epoch.outcomes.records["gateway"];
+    assert_eq!((counts.accepted, counts.duplicate, counts.total()), (1, 1, 7));
+    assert_eq!(epoch.outcomes.events, epoch.outcomes.records);
+    assert_eq!(dead.len(), 5);
+    assert_eq!(epoch.rows.rejects.len(), 5);
+    let reasons: Vec<_> = epoch.rows.rejects.iter().map(|row| row.reason).collect();
+    assert_eq!(reasons, ["invalid_json", "missing_field", "duplicate_key", "too_deep", "invalid_json"]);
+    assert_eq!(epoch.rows.interactions.rows.len(), 1);
+    let partition = TopicPartition { topic: "gateway-logs".into(), partition: 0 };
+    assert_eq!(epoch.offsets[&partition], (0, 7));
+}
+
+#[test]
+fn what_was_read_before_is_skipped_and_not_a_repeat() {
+    let mut ingest = ingest();
+    let (a, b) = (answer("a", "08:00:10"), answer("b", "08:00:20"));
+    ingest.push(&records("gateway-logs", 0, &[&a]), Timestamp(0));
+    ingest.push(&records("gateway-logs", 0, &[&a, &b]), Timestamp(0));
+    let counts = ingest.cut().outcomes.records["gateway"].clone();
+    assert_eq!((counts.accepted, counts.duplicate), (2, 0));
+}
+
+#[test]
+fn feedback_counts_by_its_own_time_and_by_the_time_of_its_answer() {
+    let mut ingest = ingest();
+    ingest.push(&records("gateway-logs", 0, &[&answer("a", "08:00:10")]), Timestamp(0));
+    let feedback = |id: &str, score: u8| {
+        format!(
+            r#"{{"event_time":"2026-05-04T08:07:00Z","feedback_id":"{id}","target":{{"request_id":"a"}},"name":"thumbs","score":{score}}}"#
+        )
+    };
+    let unknown = r#"{"event_time":"2026-05-04T08:07:00Z","target":{"request_id":"nobody"},"name":"thumbs","score":true}"#;
+    ingest.push(&records("user-feedback", 0, &[&feedback("f1", 1), &feedback("f2", 0), &feedback("f1", 1), unknown]), Timestamp(0));
+    let epoch = ingest.cut();
+    let counts = &epoch.outcomes.records["feedback"];
+    assert_eq!((counts.accepted, counts.duplicate), (3, 1));
+    let matches: Vec<_> = epoch.rows.feedback.iter().map(|row| (row.r#match.as_str(), row.app.as_deref())).collect();
+    assert_eq!(matches, [("matched", Some("bot")), ("matched", Some("bot")), ("pending", None)]);
+    let sum = |measure, minute: &str| -> (u64, u64) {
+        let pane = Timestamp::parse(&format!("2026-05-04T{minute}:00Z")).unwrap();
+        let rows = epoch.partials.rows.iter().filter(|row| row.measure == measure && row.pane == pane);
+        rows.fold((0, 0), |(n, bad), row| (n + row.partial.n, bad + row.partial.bad_n))
+    };
+    assert_eq!(sum(measures::FEEDBACK, "08:07"), (3, 0));
+    assert_eq!(sum(measures::FEEDBACK_POSITIVE, "08:07"), (3, 2));
+    assert_eq!(sum(measures::ANSWER_POSITIVE, "08:00"), (2, 1));
+    assert_eq!(sum(measures::ANSWER_RATED, "08:00"), (1, 0));
+}
+
+#[test]
+fn no_secret_survives_and_text_is_kept_as_the_topic_says() {
+    let mut ingest = ingest();
+    let secret = "jane.doe@example.com";
+    let log = format!(
+        r#"{{"event_time":"2026-05-04T08:00:00Z","request_id":"r1","user_id":"{secret}","app":"{secret}","prompt":"I am {secret}",
+        "response":"Hello {secret}.","contexts":[{{"id":"c","text":"{secret}"}}],"note":{{"deep":["jane.doe\u0040example.com"]}}}}"#
+    );
+    let broken = format!(r#"{{"request_id":"r2","prompt":"{secret} and jane.doe\u0040example.com"}}"#);
+    ingest.push(&records("gateway-logs", 0, &[&log, &broken]), Timestamp(0));
+    ingest.push(&records("secret-logs", 0, &[&log.replace("r1", "r3"), &broken]), Timestamp(0));
+    let epoch = ingest.cut();
+    assert_eq!(epoch.rows.interactions.rows.len(), 2);
+    let everything = format!("{epoch:?}");
+    assert!(!everything.contains("jane.doe"), "{everything}");
+    let prompt = column(&TEXT_COLUMNS, "prompt");
+    assert!(epoch.rows.interactions.rows[0].texts[prompt].is_some());
+    assert!(epoch.rows.interactions.rows[1].texts[prompt].is_none());
+    assert_eq!(epoch.rows.rejects.iter().map(|row| row.excerpt.is_some()).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn an_event_from_the_future_is_refused_and_moves_no_watermark() {
+    let mut ingest = ingest();
+    let mut batch = records("gateway-logs", 0, &[&answer("a", "08:00:10"), &answer("b", "09:00:00")]);
+    for record in &mut batch.records {
+        record.time = Timestamp::parse("2026-05-04T08:00:11Z");
+    }
+    ingest.push(&batch, Timestamp(0));
+    let epoch = ingest.cut();
+    assert_eq!(epoch.outcomes.records["gateway"].rejected["clock_skew"], 1);
+    let partition = TopicPartition { topic: "gateway-logs".into(), partition: 0 };
+    assert_eq!(epoch.watermarks[&partition], Timestamp::parse("2026-05-04T07:59:40Z").unwrap());
+}
