@@ -11,6 +11,7 @@ pub(crate) mod python;
 pub(crate) mod service;
 pub(crate) mod smtp;
 pub(crate) mod tls;
+pub(crate) mod traffic;
 pub(crate) mod wait;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,128 @@
+//! Made-up input of every kind that the service must get right: several tenants, all ways a request can end, repeats, records
+//! out of order, records that are late, records that are broken. The same seed gives the same input.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::kafka::{Broker, Record};
+
+/// 2026-05-04T08:00:00Z in milliseconds: the earliest event.
+pub(crate) const START_MS: i64 = 1_777_881_600_000;
+
+/// One made-up record of gateway logs.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    pub(crate) partition: i32,
+    pub(crate) time_ms: i64,
+    pub(crate) value: String,
+}
+
+/// Gateway logs over `minutes` of event time, in the order in which they are written.
+pub(crate) fn gateway_logs(seed: u64, count: usize, partitions: i32, minutes: i64) -> Vec<Made> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut made: Vec<Made> = Vec::with_capacity(count);
+    for number in 0..count {
+        let partition = random.i32(0..partitions);
+        let progress =
+            i64::try_from(number).expect("a small number") * minutes * 60_000 / i64::try_from(count).expect("a small number");
+        let time_ms = START_MS + progress + random.i64(0..2_000);
+        let value = match random.u32(0..1000) {
+            0..4 => "not JSON at all".to_owned(),
+            4..8 => r#"{"request_id": "cut-off", "tenant": "ten"#.to_owned(),
+            8..12 => format!(r#"{{"event_time": {time_ms}, "tenant": "tenant-0"}}"#),
+            12..22 if !made.is_empty() => {
+                // A producer sends a record again, soon and to the same partition.
+                let again = made[made.len().saturating_sub(50)..].iter().rfind(|earlier| earlier.partition == partition);
+                again.map_or_else(|| gateway_log(&mut random, seed, number, time_ms), |earlier| earlier.value.clone())
+            }
+            22..32 => {
+                let late = time_ms - random.i64(60_000..7_200_000);
+                gateway_log(&mut random, seed, number, late.max(START_MS))
+            }
+            _ => gateway_log(&mut random, seed, number, time_ms),
+        };
+        made.push(Made { partition, time_ms, value });
+    }
+    made
+}
+
+fn gateway_log(random: &mut fastrand::Rng, seed: u64, number: usize, time_ms: i64) -> String {
+    let tenant = random.u32(0..4) * random.u32(0..2);
+    let app = ["support-bot", "search", "triage"][random.usize(0..3)];
+    let model = ["small-1", "large-2"][random.usize(0..2)];
+    let (status, http_status) = match random.u32(0..100) {
+        0..2 => ("error", 500),
+        2..4 => ("throttled", 429),
+        4 => ("timeout", 504),
+        5 => ("error", 404),
+        6 => ("cancelled", 499),
+        _ => ("ok", 200),
+    };
+    let input = random.u32(10..4000);
+    let output = random.u32(1..800);
+    let mut log = format!(
+        r#"{{"event_time":{time_ms},"request_id":"r-{seed}-{number}","tenant":"tenant-{tenant}","app":"{app}","user_id":"user-{user}","provider":"azure","request_model":"{model}","response_model":"{model}","prompt_version":"v{version}","operation":"chat","status":"{status}","http_status":{http_status},"latency_ms":{latency}.5,"usage":{{"input_tokens":{input},"output_tokens":{output},"cached_input_tokens":{cached}}}"#,
+        user = random.u32(0..50),
+        version = random.u32(1..3),
+        latency = random.u32(80..9000),
+        cached = input / 3,
+    );
+    if status == "ok" && random.u32(0..4) == 0 {
+        let (question, context, answer) = TEXTS[random.usize(0..TEXTS.len())];
+        write!(log, r#","prompt":"{question}","contexts":[{{"id":"doc-1","text":"{context}","rank":1}}],"response":"{answer}""#)
+            .expect("writing to a string");
+    }
+    log.push('}');
+    log
+}
+
+const TEXTS: [(&str, &str, &str); 3] = [
+    (
+        "How long is the warranty of the X200 drill?",
+        "The X200 cordless drill comes with a warranty of 24 months from the date of purchase. Batteries are covered for 12 months.",
+        "The X200 drill has a warranty of 24 months, and its batteries are covered for 12 months.",
+    ),
+    (
+        "When does the Berlin branch open on Saturdays?",
+        "The Berlin branch is open from 9 am to 6 pm on weekdays and from 10 am to 2 pm on Saturdays.",
+        "It opens at 8 am on Saturdays and offers free coffee to every visitor.",
+    ),
+    (
+        "Who wrote the annual report?",
+        "The annual report was compiled by the finance department.",
+        "I'm sorry, but I can't help with that.",
+    ),
+];
+
+/// Writes the records to a topic, with their times.
+pub(crate) fn send(broker: &Broker, topic: &str, made: &[Made]) {
+    broker.produce(topic, made.iter().map(|made| Record::value(made.value.clone()).to(made.partition).at(made.time_ms)));
+}
+
+/// Writes down what a topic holds, one JSON object per record, for `oracle.py`.
+pub(crate) fn write_down(broker: &Broker, topic: &str, dir: &Path) -> PathBuf {
+    let file = dir.join(format!("{topic}.records.jsonl"));
+    let mut text = String::new();
+    for record in broker.read_to_end(topic) {
+        let line = serde_json::json!({
+            "topic": topic, "partition": record.partition, "offset": record.offset, "timestamp_ms": record.timestamp_ms,
+            "value": record.text(),
+        });
+        writeln!(text, "{line}").expect("writing to a string");
+    }
+    std::fs::write(&file, text).expect("the folder is ours");
+    file
+}
+
+/// Compares a lake with the records that were written down, by `oracle.py`, and panics with every difference.
+pub(crate) fn assert_equal_to_a_recomputation(lake: &Path, records: &[&Path]) -> serde_json::Value {
+    let script = super::project().join("tests/integration/oracle.py");
+    let mut arguments = vec![lake.display().to_string()];
+    arguments.extend(records.iter().map(|file| file.display().to_string()));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let source = std::fs::read_to_string(script).expect("the file is part of the project");
+    let report = super::python::json(&source, &arguments);
+    let differences = report["differences"].as_array().expect("a list");
+    assert!(differences.is_empty(), "the lake differs from a recomputation:\n{report:#}");
+    report
+}
