@@ -2,6 +2,8 @@
 //!
 //! A command parses nothing itself and decides nothing: it calls the modules and prints.
 
+mod check;
+
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -65,7 +67,10 @@ const EXIT_CODES: &str =
     "Exit codes: 0 all well, 1 findings (check, verify, alerts check), 64 configuration or usage, 70 broker, store or mail failed";
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    #[command(about = "Check the configuration, the rules and the connections", long_about = check::ABOUT)]
+    Check(check::Arguments),
+}
 
 /// Parses the command line, runs the command and turns its result into an exit code.
 #[must_use]
@@ -88,6 +93,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, _out: &mut dyn Write) -> Result {
-    match command {}
+fn run(command: Command, out: &mut dyn Write) -> Result {
+    match command {
+        Command::Check(arguments) => check::run(&arguments, out),
+    }
 }

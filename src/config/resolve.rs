@@ -24,6 +24,14 @@ impl fmt::Debug for Secrets {
     }
 }
 
+impl Secrets {
+    /// No secrets, to go on checking where some are missing.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self { privacy_key: [0; 32], kafka_password: None, mail_password: None }
+    }
+}
+
 const KEY_FORM: &str = "64 hexadecimal characters in [privacy] key_file or in the variable that key_env names";
 const KEY_REMEDY: &str = "make one with: openssl rand -hex 32; keep it as long as the lake, equal users and texts are told by it";
 

@@ -25,6 +25,25 @@ impl Config {
         }
     }
 
+    /// Properties of librdkafka that say where the brokers are and how to connect: everything that is configured.
+    #[must_use]
+    pub fn kafka_client(&self, secrets: &Secrets) -> Vec<(String, String)> {
+        let kafka = &self.source.kafka;
+        let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let own = [
+            ("bootstrap.servers", Some(kafka.brokers.join(","))),
+            ("security.protocol", Some(kafka.protocol.as_str().to_owned())),
+            ("sasl.mechanism", kafka.mechanism.map(|mechanism| mechanism.as_str().to_owned())),
+            ("sasl.username", kafka.username.clone()),
+            ("sasl.password", secrets.kafka_password.as_ref().map(|password| password.expose().to_owned())),
+            ("ssl.ca.location", path(&kafka.ca_file)),
+            ("ssl.certificate.location", path(&kafka.certificate_file)),
+            ("ssl.key.location", path(&kafka.certificate_key_file)),
+        ];
+        let configured = kafka.properties.iter().map(|(name, value)| (name.clone(), value.clone()));
+        own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).chain(configured).collect()
+    }
+
     /// Settings of redaction.
     #[must_use]
     pub fn redact(&self, secrets: &Secrets) -> redact::Settings {
