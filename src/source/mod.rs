@@ -3,6 +3,10 @@
 //! A source delivers the records of its partitions in order, from the positions that the log names, and tells what it knows
 //! of their ends. It decides nothing about records, and it stores no progress: the log does.
 
+pub mod files;
+pub mod memory;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event::{Records, TopicPartition};
@@ -21,7 +25,8 @@ pub enum Polled {
     Assigned(Vec<(TopicPartition, i64)>),
     /// Partitions that are not read any more.
     Revoked(Vec<TopicPartition>),
-    /// Input that no longer exists and was skipped, as configured.
+    /// Input that no longer exists and was skipped, as configured. `to` is where reading goes on; it lies before `from` if the
+    /// topic was made anew.
     Lost(Vec<Lost>),
     /// Ends, lag, and whether partitions are read to their end: whenever that changes, and else about every second.
     State(Vec<(TopicPartition, InputHealth)>),
@@ -56,20 +61,107 @@ pub trait Source: Send {
     fn close(&mut self);
 }
 
+/// Where a partition that the log does not know starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record that exists.
+    #[default]
+    Beginning,
+    /// At what comes from now on.
+    End,
+}
+
+/// What to do where the next position no longer exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// End with [`Error::Lost`], so that a person decides.
+    #[default]
+    Stop,
+    /// Report it and go on with the oldest record that exists.
+    Continue,
+}
+
 /// Why a source cannot go on.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
-    /// What failed, where, and what to do about it.
-    pub message: String,
-    /// Whether trying again may help.
-    pub transient: bool,
+pub enum Error {
+    /// A topic is not there.
+    #[error("topic `{topic}` does not exist; create it, or correct `topics` in the configuration")]
+    UnknownTopic {
+        /// Its name.
+        topic: String,
+    },
+    /// The broker refuses access.
+    #[error("not allowed: {what}; grant {remedy}")]
+    Denied {
+        /// What was refused, on what.
+        what: String,
+        /// The access that is needed.
+        remedy: String,
+    },
+    /// The broker does not accept who we are.
+    #[error("the broker refuses the credentials: {cause}; check `username`, the password file and `mechanism`")]
+    Authentication {
+        /// What the client says.
+        cause: String,
+    },
+    /// No broker answers.
+    #[error("no broker answers at {brokers}: {cause}; check the address, the network, and `security`")]
+    Unreachable {
+        /// The addresses tried.
+        brokers: String,
+        /// What the client says.
+        cause: String,
+    },
+    /// Settings that the client does not accept.
+    #[error("the client refuses its settings: {cause}")]
+    Settings {
+        /// What the client says.
+        cause: String,
+    },
+    /// The client has failed for good.
+    #[error("the client failed: {cause}")]
+    Client {
+        /// What the client says.
+        cause: String,
+    },
+    /// Input is gone before it could be read, and the configuration says to stop.
+    #[error("input no longer exists: {}; set `on_loss = \"continue\"` to go on without it", ranges(.0))]
+    Lost(
+        /// What is gone.
+        Vec<Lost>,
+    ),
+    /// A file or folder cannot be read.
+    #[error("{path}: {cause}", path = .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// Two files claim to be one partition.
+    #[error("{first} and {second} are the same partition, expected one of them", first = .first.display(), second = .second.display())]
+    Ambiguous {
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+}
+
+fn ranges(lost: &[Lost]) -> String {
+    let ranges: Vec<String> = lost.iter().map(|l| format!("{} from {} to {}", l.input, l.from, l.to)).collect();
+    ranges.join(", ")
 }
 
 impl Error {
-    /// Whether a new source may succeed.
+    /// Whether a new source may succeed without anyone changing anything here.
     #[must_use]
     pub const fn retry(&self) -> bool {
-        self.transient
+        match self {
+            Self::UnknownTopic { .. } | Self::Denied { .. } | Self::Unreachable { .. } | Self::Client { .. } | Self::Io { .. } => {
+                true
+            }
+            Self::Authentication { .. } | Self::Settings { .. } | Self::Lost(_) | Self::Ambiguous { .. } => false,
+        }
     }
 }
