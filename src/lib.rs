@@ -20,5 +20,6 @@ pub mod http;
 pub mod telemetry;
 
 pub mod alert;
+pub mod evaluate;
 
 pub mod cli;

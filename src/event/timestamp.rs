@@ -158,8 +158,9 @@ impl fmt::Display for Timestamp {
 }
 
 impl Serialize for Timestamp {
+    /// RFC 3339 where people may read it, microseconds in binary formats.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
     }
 }
 
@@ -189,9 +190,13 @@ impl Visitor<'_> for TimestampVisitor {
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
-    /// RFC 3339 text, or a whole number of milliseconds since 1970.
+    /// RFC 3339 text, or a whole number of milliseconds since 1970; in binary formats microseconds.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TimestampVisitor)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(TimestampVisitor)
+        } else {
+            i64::deserialize(deserializer).map(Timestamp)
+        }
     }
 }
 

@@ -1,0 +1,315 @@
+//! Closing: what the watermarks allow becomes rows, minute by minute in event time.
+//!
+//! A minute closes when its input's watermark has passed its end; longer windows close with their last minute; a metric made
+//! from several inputs closes with the last of them. Late events, and feedback on answers, make revisions.
+
+use super::pane::{Block, Histograms, Level, Series, sum};
+use super::plan::{bit, is_by_answer};
+use super::state::{DAILY, State};
+use super::{MetricRow, publish::Scope};
+use crate::event::{Input, Timestamp};
+use crate::measure::{Inputs, Partial, Window};
+
+/// A moment at which rules are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tick {
+    /// A minute of event time has closed for some inputs.
+    Minute {
+        /// Its end.
+        end: Timestamp,
+        /// The inputs that have closed it just now.
+        inputs: Inputs,
+    },
+    /// A minute of the log's own time has passed: for rules on the service itself.
+    Service {
+        /// Its end.
+        end: Timestamp,
+    },
+}
+
+impl Tick {
+    /// The end of the minute.
+    #[must_use]
+    pub const fn end(self) -> Timestamp {
+        match self {
+            Self::Minute { end, .. } | Self::Service { end } => end,
+        }
+    }
+}
+
+/// A stretch without events longer than this is skipped: no window and no rule has anything to say there.
+const SKIP_AFTER_US: i64 = 26 * Timestamp::HOUR_US;
+
+impl State {
+    /// Closes everything that the watermarks allow and publishes it; first what late events changed. Calls `at_tick` after each
+    /// closed minute, when its numbers can be read. Time is the log's: no clock is read.
+    pub fn advance(&mut self, rows: &mut Vec<MetricRow>, at_tick: &mut dyn FnMut(&Self, Tick)) {
+        let now = self.now();
+        let targets = Input::ALL.map(|input| {
+            let mark = self.kept.watermarks[input as usize].closing(now, self.settings.stuck_after_us);
+            mark.map(|mark| mark.floor(Timestamp::MINUTE_US))
+        });
+        self.revise(rows);
+        for input in Input::ALL {
+            self.open_from(input, targets[input as usize]);
+        }
+        let mut hour = None;
+        while let Some((end, inputs)) = self.next_minute(&targets) {
+            for input in inputs.iter() {
+                self.close_minute(input, end);
+            }
+            self.publish_closed(end, inputs, rows);
+            at_tick(self, Tick::Minute { end, inputs });
+            let ended = end.floor(Timestamp::HOUR_US);
+            if hour != Some(ended) {
+                self.forget();
+                hour = Some(ended);
+            }
+        }
+        self.confirm(rows);
+        self.tick_service(at_tick);
+    }
+
+    /// The first minute to close is that of the first event.
+    fn open_from(&mut self, input: Input, target: Option<Timestamp>) {
+        let closed = &mut self.kept.closed[input as usize];
+        if closed.is_none()
+            && let Some(target) = target
+        {
+            let first = self.kept.open[input as usize].keys().next().copied();
+            *closed = Some(first.unwrap_or(target).min(target));
+        }
+    }
+
+    /// The next minute that some inputs can close: its end, and which. Long stretches without events are skipped.
+    fn next_minute(&mut self, targets: &[Option<Timestamp>; 3]) -> Option<(Timestamp, Inputs)> {
+        for input in Input::ALL {
+            self.skip_silence(input, targets[input as usize]);
+        }
+        let next = |input: Input| {
+            let end = self.kept.closed[input as usize]?.plus(Timestamp::MINUTE_US);
+            (Some(end) <= targets[input as usize]).then_some(end)
+        };
+        let end = Input::ALL.into_iter().filter_map(next).min()?;
+        let inputs = Input::ALL.into_iter().filter(|input| next(*input) == Some(end));
+        Some((end, inputs.fold(Inputs::default(), |inputs, input| inputs.union(Inputs::of(input)))))
+    }
+
+    fn skip_silence(&mut self, input: Input, target: Option<Timestamp>) {
+        let (Some(closed), Some(target)) = (self.kept.closed[input as usize], target) else { return };
+        let quiet_since = self.kept.newest[input as usize].unwrap_or(Timestamp(i64::MIN));
+        if quiet_since.plus(SKIP_AFTER_US) > closed {
+            return;
+        }
+        let next = self.kept.open[input as usize].keys().next().copied().unwrap_or(target).min(target);
+        if next.plus(-SKIP_AFTER_US) > closed {
+            self.kept.closed[input as usize] = Some(next.plus(-SKIP_AFTER_US).floor(Timestamp::DAY_US).max(closed));
+        }
+    }
+
+    fn close_minute(&mut self, input: Input, end: Timestamp) {
+        let start = end.plus(-Timestamp::MINUTE_US);
+        self.kept.closed[input as usize] = Some(end);
+        if let Some(pane) = self.kept.open[input as usize].remove(&start) {
+            let cells = pane.into_cells();
+            for run in cells.chunk_by(|left, right| left.0.0 == right.0.0) {
+                if let Some(((series, _), _)) = run.first() {
+                    let block = Block::new(run.iter().map(|((_, group), partial)| (*group, partial)));
+                    self.kept.levels[0].put(start, *series, block);
+                }
+            }
+            self.kept.newest[input as usize] = Some(start);
+        }
+        if input == Input::Feedback && end == end.floor(Timestamp::HOUR_US) {
+            self.settle_answers(end);
+        }
+        for (below, window) in [(0, Window::Quarter), (1, Window::Hour)] {
+            if end == end.floor(window.us()) {
+                self.roll_up(input, below, window, end);
+            }
+        }
+    }
+
+    /// Adds up the panes below to one of `window` that ends at `end`.
+    fn roll_up(&mut self, input: Input, below: usize, window: Window, end: Timestamp) {
+        let start = end.plus(-window.us());
+        let series = self.kept.levels[below].series(start, end);
+        for series in series.into_iter().filter(|series| series.measure().info().input == input) {
+            let block = add_up(self.kept.levels[below].blocks(series, start, end), self.kept.groups.bound());
+            if window == Window::Hour && self.plan.compared & bit(series.measure()) != 0 {
+                self.compare(start, series, &block);
+            }
+            self.kept.levels[below + 1].put(start, series, block);
+        }
+    }
+
+    fn compare(&mut self, hour: Timestamp, series: Series, block: &Block) {
+        let mut numbers = Vec::new();
+        block.for_each(|group, _, _| numbers.push(group));
+        let mut places = vec![None; self.kept.groups.bound()];
+        for group in numbers {
+            places[group as usize] = self.by_app(group, hour);
+        }
+        let place = |group: u32| places.get(group as usize).copied().flatten();
+        let sums = sum(std::iter::once(block), self.kept.groups.bound(), place, Histograms::Added);
+        self.kept.compared.put(hour, series, Block::new(sums.iter().map(|(group, partial)| (*group, partial))));
+    }
+
+    /// Moves feedback by the time of its answer into the hours that have closed, and has them published again.
+    fn settle_answers(&mut self, end: Timestamp) {
+        let later = self.kept.answers.split_off(&end);
+        let settled = std::mem::replace(&mut self.kept.answers, later);
+        for (hour, pane) in settled {
+            if self.kept.horizons[DAILY].is_some_and(|horizon| hour < horizon) {
+                self.kept.counters.beyond_memory += pane.len() as u64;
+                continue;
+            }
+            let cells = pane.into_cells();
+            for run in cells.chunk_by(|left, right| left.0.0 == right.0.0) {
+                let Some(((series, _), _)) = run.first() else { continue };
+                let cells: Vec<(u32, Partial)> = run.iter().map(|((_, group), partial)| (*group, partial.clone())).collect();
+                self.kept.levels[2].add(hour, *series, &cells);
+                for window in [Window::Hour, Window::Day] {
+                    self.touch(window, hour.floor(window.us()), series.measure(), cells.iter().map(|(group, _)| *group));
+                }
+            }
+        }
+    }
+
+    /// Up to when all inputs of a set are closed; inputs without partitions do not count.
+    pub(super) fn through(&self, inputs: Inputs) -> Option<Timestamp> {
+        let known = inputs.iter().filter(|input| self.kept.watermarks[*input as usize].is_known());
+        known.map(|input| self.kept.closed[input as usize]).min().flatten()
+    }
+
+    fn publish_closed(&mut self, end: Timestamp, closed: Inputs, rows: &mut Vec<MetricRow>) {
+        let windows: Vec<Window> = Window::ALL.into_iter().filter(|window| end == end.floor(window.us())).collect();
+        let plan = self.plan.clone();
+        for (number, class) in (0_u8..).zip(&plan.classes) {
+            if !class.inputs.meets(closed) || self.through(class.inputs) != Some(end) {
+                continue;
+            }
+            for window in &windows {
+                let start = end.plus(-window.us());
+                // What was touched before it was ever published is published now.
+                self.publish(number, *window, start, Scope::All, rows);
+            }
+        }
+        if closed.contains(Input::Gateway) && windows.contains(&Window::Hour) {
+            self.kept.dirty_drift.remove(&end.plus(-Timestamp::HOUR_US));
+            self.publish_drift(end.plus(-Timestamp::HOUR_US), 0, rows);
+            self.revise_drift(rows);
+        }
+        if closed.contains(Input::Feedback) && windows.contains(&Window::Hour) {
+            self.revise(rows);
+        }
+    }
+
+    /// Publishes again what late events touched.
+    fn revise(&mut self, rows: &mut Vec<MetricRow>) {
+        let plan = self.plan.clone();
+        for ((window, start), groups) in std::mem::take(&mut self.kept.dirty) {
+            let end = start.plus(window.us());
+            for (number, class) in (0_u8..).zip(&plan.classes) {
+                if self.through(class.inputs) >= Some(end) {
+                    self.publish(number, window, start, Scope::Touched(&groups), rows);
+                }
+            }
+        }
+    }
+
+    fn revise_drift(&mut self, rows: &mut Vec<MetricRow>) {
+        let Some(closed) = self.kept.closed[Input::Gateway as usize] else { return };
+        let open = self.kept.dirty_drift.split_off(&closed.floor(Timestamp::HOUR_US));
+        for hour in std::mem::replace(&mut self.kept.dirty_drift, open) {
+            if self.kept.horizons[0].is_none_or(|horizon| hour >= horizon) {
+                let revision = self.next_revision(Window::Hour, hour, u8::MAX);
+                self.publish_drift(hour, revision, rows);
+            }
+        }
+    }
+
+    /// Publishes as final what had closed without some partitions that have passed it now.
+    fn confirm(&mut self, rows: &mut Vec<MetricRow>) {
+        let plan = self.plan.clone();
+        let waiting: Vec<_> = self.kept.provisional.iter().copied().collect();
+        for (number, window, start) in waiting {
+            let Some(class) = plan.classes.get(usize::from(number)) else { continue };
+            let end = start.plus(window.us());
+            let complete = class.inputs.iter().map(|input| &self.kept.watermarks[input as usize]).all(|mark| {
+                let (passed, all) = mark.coverage(end);
+                passed == all
+            });
+            if complete {
+                self.kept.provisional.remove(&(number, window, start));
+                self.publish(number, window, start, Scope::Again, rows);
+            }
+        }
+    }
+
+    pub(super) fn next_revision(&mut self, window: Window, start: Timestamp, class: u8) -> i64 {
+        let revision = self.kept.revisions.entry((window, start, class)).or_default();
+        *revision += 1;
+        *revision
+    }
+
+    fn tick_service(&mut self, at_tick: &mut dyn FnMut(&Self, Tick)) {
+        let end = self.now().floor(Timestamp::MINUTE_US);
+        if self.kept.counters.service_minute != Some(end) {
+            self.kept.counters.service_minute = Some(end);
+            at_tick(self, Tick::Service { end });
+        }
+    }
+
+    /// Forgets what no window can need any more, and what is over the memory limit, oldest first.
+    fn forget(&mut self) {
+        let known = Input::ALL.into_iter().filter(|input| self.kept.watermarks[*input as usize].is_known());
+        let Some(Some(closed)) = known.map(|input| self.kept.closed[input as usize]).min() else { return };
+        let recent = closed.plus(-self.settings.keep_us).floor(Timestamp::HOUR_US);
+        let answers = closed.plus(-self.settings.keep_answers_us).floor(Timestamp::DAY_US);
+        self.raise_horizons(recent, answers);
+        while self.closed_bytes() > self.settings.closed_bytes_max {
+            let Some(first) = self.kept.levels[0].first().filter(|first| first.plus(Timestamp::HOUR_US) < closed) else { break };
+            let next = first.floor(Timestamp::HOUR_US).plus(Timestamp::HOUR_US);
+            self.kept.levels[0].forget_before(next, |_| false);
+            self.kept.horizons[0] = self.kept.horizons[0].max(Some(next));
+            self.kept.counters.evicted_hours += 1;
+        }
+    }
+
+    fn raise_horizons(&mut self, recent: Timestamp, answers: Timestamp) {
+        let daily = self.plan.daily;
+        let kept = &mut self.kept;
+        let kept_for_days = |series: Series| daily & bit(series.measure()) != 0 || is_by_answer(series.measure());
+        for level in [0, 1, 2] {
+            kept.horizons[level] = kept.horizons[level].max(Some(recent));
+        }
+        kept.horizons[DAILY] = kept.horizons[DAILY].max(Some(answers));
+        kept.levels[0].forget_before(recent, |_| false);
+        kept.levels[1].forget_before(recent, |_| false);
+        kept.levels[2].forget_before(recent, kept_for_days);
+        kept.levels[2].forget_before(answers, |_| false);
+        // A window within memory may be compared with the day before it.
+        kept.compared.forget_before(recent.plus(-Timestamp::DAY_US), |_| false);
+        kept.freshness.forget_before(recent);
+        kept.groups.forget_before(answers.min(recent.plus(-Timestamp::DAY_US)));
+        kept.revisions.retain(|(_, start, _), _| *start >= answers);
+        kept.provisional.retain(|(_, _, start)| *start >= recent);
+        kept.dirty_drift = kept.dirty_drift.split_off(&recent);
+    }
+}
+
+fn add_up<'a>(blocks: impl Iterator<Item = &'a Block>, places: usize) -> Block {
+    let blocks: Vec<&Block> = blocks.collect();
+    if let [only] = blocks.as_slice() {
+        return (*only).clone();
+    }
+    let sums = sum(blocks.into_iter(), places, Some, Histograms::Added);
+    Block::new(sums.iter().map(|(group, partial)| (*group, partial)))
+}
+
+/// The blocks of one series in a window: those of its level, or for a day those of its hours.
+pub(super) fn blocks_of(levels: &[Level; 3], series: Series, window: Window, start: Timestamp) -> impl Iterator<Item = &Block> {
+    let level = (window as usize).min(2);
+    levels[level].blocks(series, start, start.plus(window.us()))
+}

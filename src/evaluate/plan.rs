@@ -1,0 +1,94 @@
+//! What the registry means for the evaluator, worked out once: which metrics close together, and what must be kept for them.
+
+use std::sync::Arc;
+
+use crate::measure::registry::Value;
+use crate::measure::{Inputs, Measure, Registry, Window, measures};
+
+/// Measures that are counted by the time of the answer, not of the event that brings them. They exist per hour only.
+pub(super) const fn is_by_answer(measure: Measure) -> bool {
+    matches!(measure, measures::ANSWER_RATED | measures::ANSWER_POSITIVE | measures::ANSWER_SCORE)
+}
+
+/// A set of measures.
+pub(super) type MeasureSet = u64;
+
+/// The bit of a measure.
+pub(super) const fn bit(measure: Measure) -> MeasureSet {
+    1 << measure.0
+}
+
+/// Metrics that wait for the same inputs and therefore close at the same moment.
+#[derive(Clone, Debug)]
+pub(super) struct Class {
+    pub(super) inputs: Inputs,
+    /// By window: numbers of the metrics in the registry that are derived from partials alone.
+    plain: [Vec<usize>; 4],
+    /// By window: numbers of the ages.
+    ages: [Vec<usize>; 4],
+    /// By window: the measures that the plain metrics need.
+    needed: [MeasureSet; 4],
+}
+
+impl Class {
+    pub(super) fn plain(&self, window: Window) -> &[usize] {
+        &self.plain[window as usize]
+    }
+
+    pub(super) fn ages(&self, window: Window) -> &[usize] {
+        &self.ages[window as usize]
+    }
+
+    pub(super) fn needed(&self, window: Window) -> MeasureSet {
+        self.needed[window as usize]
+    }
+}
+
+/// The plan.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) registry: Arc<Registry>,
+    pub(super) classes: Vec<Class>,
+    /// Numbers of the drift metrics.
+    pub(super) drifts: Vec<usize>,
+    /// Measures that drift looks at.
+    pub(super) compared: MeasureSet,
+    /// Measures of daily metrics, whose hours are kept for longer.
+    pub(super) daily: MeasureSet,
+}
+
+impl Plan {
+    pub(super) fn new(registry: Arc<Registry>) -> Self {
+        let mut classes: Vec<Class> = Vec::new();
+        let (mut drifts, mut compared, mut daily) = (Vec::new(), 0, 0);
+        for (number, metric) in registry.metrics().iter().enumerate() {
+            let all = metric.measures.iter().fold(0, |set, measure| set | bit(*measure));
+            match &metric.value {
+                Value::Service(_) => continue,
+                Value::Drift { of, .. } => {
+                    drifts.push(number);
+                    compared |= bit(*of);
+                    continue;
+                }
+                _ => {}
+            }
+            let at = classes.iter().position(|class| class.inputs == metric.inputs).unwrap_or_else(|| {
+                classes.push(Class { inputs: metric.inputs, plain: Default::default(), ages: Default::default(), needed: [0; 4] });
+                classes.len() - 1
+            });
+            for window in &metric.windows {
+                let at_window = *window as usize;
+                if matches!(metric.value, Value::Age(_)) {
+                    classes[at].ages[at_window].push(number);
+                } else {
+                    classes[at].plain[at_window].push(number);
+                    classes[at].needed[at_window] |= all;
+                }
+                if *window == Window::Day {
+                    daily |= all;
+                }
+            }
+        }
+        Self { registry, classes, drifts, compared, daily }
+    }
+}

@@ -1,0 +1,255 @@
+//! From closed panes to rows of the `metrics` table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::advance::blocks_of;
+use super::derive::{Cells, Derived, derive, of_values};
+use super::drift::{Drift, drift};
+use super::pane::{Histograms, Series, sum};
+use super::plan::{MeasureSet, bit};
+use super::state::State;
+use super::{MetricRow, Observation, ValueStatus};
+use crate::event::Timestamp;
+use crate::measure::registry::{Rows, Statistic, Value};
+use crate::measure::{Group, Measure, Metric, Partial, Window, measures};
+
+/// Which groups of a window are published.
+#[derive(Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// All, for the first time.
+    All,
+    /// All, once more.
+    Again,
+    /// Those that late events touched, and of them what is made from these measures.
+    Touched(&'a BTreeMap<u32, MeasureSet>),
+}
+
+/// Where a row stands.
+struct Place {
+    window: Window,
+    start: Timestamp,
+    revision: i64,
+    coverage: f64,
+    is_final: bool,
+    as_of: Timestamp,
+}
+
+impl State {
+    /// Publishes the metrics of one class in one window.
+    pub(super) fn publish(&mut self, number: u8, window: Window, start: Timestamp, scope: Scope<'_>, rows: &mut Vec<MetricRow>) {
+        let plan = self.plan.clone();
+        let Some(class) = plan.classes.get(usize::from(number)) else { return };
+        let touched = match scope {
+            Scope::Touched(groups) => groups.values().fold(0, |set, touched| set | touched),
+            Scope::All | Scope::Again => MeasureSet::MAX,
+        };
+        let concerned =
+            class.plain(window).iter().chain(class.ages(window)).filter_map(|number| plan.registry.metrics().get(*number));
+        if !concerned.into_iter().any(|metric| metric.measures.iter().any(|measure| touched & bit(*measure) != 0)) {
+            return;
+        }
+        let before = rows.len();
+        let place = self.place(class.inputs, window, start);
+        let cells = self.gather(class.needed(window), window, start, scope);
+        let mut table: Cells<'_> = [None; measures::COUNT];
+        for run in cells.chunk_by(|left, right| (left.group, left.scorer) == (right.group, right.scorer)) {
+            let Some(first) = run.first() else { continue };
+            let touched = match scope {
+                Scope::Touched(groups) => groups.get(&first.group).copied().unwrap_or_default(),
+                Scope::All | Scope::Again => MeasureSet::MAX,
+            };
+            for cell in run {
+                table[cell.measure.index()] = Some(&cell.partial);
+            }
+            if let Some(group) = self.kept.groups.get(first.group) {
+                let scorer = usize::from(first.scorer).checked_sub(1).and_then(|at| self.kept.scorers.get(at));
+                for metric in class.plain(window).iter().filter_map(|number| plan.registry.metrics().get(*number)) {
+                    let concerned = metric.measures.iter().any(|measure| touched & bit(*measure) != 0);
+                    if concerned && metric.scored == scorer.is_some() {
+                        push(metric, group, scorer, &table, &place, rows);
+                    }
+                }
+            }
+            for cell in run {
+                table[cell.measure.index()] = None;
+            }
+        }
+        for metric in class.ages(window).iter().filter_map(|number| plan.registry.metrics().get(*number)) {
+            self.push_ages(metric, scope, &place, rows);
+        }
+        let published = rows.get_mut(before..).unwrap_or_default();
+        if !place.is_final {
+            self.kept.provisional.insert((number, window, start));
+        }
+        if !published.is_empty() && !matches!(scope, Scope::All) {
+            let revision = self.next_revision(window, start, number);
+            for row in published {
+                row.revision = revision;
+            }
+        }
+    }
+
+    fn place(&self, inputs: crate::measure::Inputs, window: Window, start: Timestamp) -> Place {
+        let end = start.plus(window.us());
+        let (passed, all) = inputs
+            .iter()
+            .map(|input| self.kept.watermarks[input as usize].coverage(end))
+            .fold((0, 0), |(passed, all), (more, of)| (passed + more, all + of));
+        let coverage = if all == 0 { 1.0 } else { passed as f64 / all as f64 };
+        Place { window, start, revision: 0, coverage, is_final: passed == all, as_of: self.now() }
+    }
+
+    /// The cells of a window, by group, scorer and measure.
+    fn gather(&self, needed: MeasureSet, window: Window, start: Timestamp, scope: Scope<'_>) -> Vec<Gathered> {
+        let level = &self.kept.levels[(window as usize).min(2)];
+        let mut series: Vec<Series> = match window {
+            Window::Day => level.series(start, start.plus(window.us())),
+            Window::Minute | Window::Quarter | Window::Hour => level.pane(start).map(|(series, _)| series).collect(),
+        };
+        series.retain(|series| needed & bit(series.measure()) != 0);
+        let place = |group: u32| match scope {
+            Scope::Touched(groups) => groups.contains_key(&group).then_some(group),
+            Scope::All | Scope::Again => Some(group),
+        };
+        let mut cells = Vec::new();
+        for series in series {
+            let blocks = blocks_of(&self.kept.levels, series, window, start);
+            for (group, partial) in sum(blocks, self.kept.groups.bound(), place, Histograms::Added) {
+                cells.push(Gathered { group, scorer: series.scorer(), measure: series.measure(), partial });
+            }
+        }
+        cells.sort_by_key(|cell| (cell.group, cell.scorer, cell.measure));
+        cells
+    }
+
+    fn push_ages(&self, metric: &Metric, scope: Scope<'_>, place: &Place, rows: &mut Vec<MetricRow>) {
+        let wanted = |group: &Arc<Group>| match scope {
+            Scope::All | Scope::Again => true,
+            Scope::Touched(groups) => groups.iter().any(|(number, touched)| {
+                touched & bit(measures::INDEX_PUBLISHED) != 0 && self.kept.groups.get(*number) == Some(group)
+            }),
+        };
+        for (group, age) in self.kept.freshness.ages(place.start.plus(place.window.us())).filter(|(group, _)| wanted(group)) {
+            let observation = Observation { value: Some(age), n: 1, min: Some(age), max: Some(age), ..Observation::default() };
+            let derived = Derived { observation, sum: age, sum_sq: age * age, status: None };
+            rows.push(row(metric, group, None, derived, None, place));
+        }
+    }
+
+    /// Publishes the drift of the hour that starts at `hour`, by tenant and application.
+    pub(super) fn publish_drift(&mut self, hour: Timestamp, revision: i64, rows: &mut Vec<MetricRow>) {
+        let plan = self.plan.clone();
+        let end = hour.plus(Timestamp::HOUR_US);
+        let inputs = crate::measure::Inputs::of(crate::event::Input::Gateway);
+        let place = Place { revision, ..self.place(inputs, Window::Hour, hour) };
+        let compared = &self.kept.compared;
+        let bound = self.kept.groups.bound();
+        for series in compared.series(hour, end) {
+            let window = sum(compared.blocks(series, hour, end), bound, Some, Histograms::Added);
+            let from = hour.plus(-Timestamp::DAY_US);
+            let reference: BTreeMap<u32, Partial> =
+                sum(compared.blocks(series, from, hour), bound, Some, Histograms::Added).into_iter().collect();
+            let scorer = usize::from(series.scorer()).checked_sub(1).and_then(|at| self.kept.scorers.get(at));
+            for (number, partial) in &window {
+                let Some(group) = self.kept.groups.get(*number) else { continue };
+                let found = reference.get(number).and_then(|reference| drift(&partial.hist, &reference.hist));
+                for metric in plan.drifts.iter().filter_map(|number| plan.registry.metrics().get(*number)) {
+                    let Value::Drift { of, statistic } = metric.value else { continue };
+                    if of == series.measure() && partial.n > 0 {
+                        let derived = of_drift(of, statistic, partial, found.as_ref());
+                        rows.push(row(metric, group, scorer, derived, Some(partial), &place));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One partial of one group of a window.
+struct Gathered {
+    group: u32,
+    scorer: u8,
+    measure: Measure,
+    partial: Partial,
+}
+
+/// A comparison as a metric's numbers: the moments are those of the window's values.
+pub(super) fn of_drift(of: Measure, statistic: Statistic, window: &Partial, found: Option<&Drift>) -> Derived {
+    let mut derived = of_values(of, window);
+    derived.observation.value = found.map(|found| match statistic {
+        Statistic::Psi => found.psi,
+        Statistic::PsiP => found.p,
+        Statistic::Js => found.js,
+    });
+    derived.observation.p = found.map(|found| found.p);
+    derived.status = found.is_none().then_some(ValueStatus::Thin);
+    derived
+}
+
+fn push(
+    metric: &Metric,
+    group: &Arc<Group>,
+    scorer: Option<&Arc<str>>,
+    table: &Cells<'_>,
+    place: &Place,
+    rows: &mut Vec<MetricRow>,
+) {
+    let Some(derived) = derive(metric, table, place.window.us()) else { return };
+    if metric.rows == Rows::Occurring && derived.sum == 0.0 {
+        return;
+    }
+    let shown = metric.shown().and_then(|measure| table[measure.index()]);
+    rows.push(row(metric, group, scorer, derived, shown, place));
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "counts are far below 2^63")]
+fn row(
+    metric: &Metric,
+    group: &Arc<Group>,
+    scorer: Option<&Arc<str>>,
+    derived: Derived,
+    shown: Option<&Partial>,
+    place: &Place,
+) -> MetricRow {
+    let seen = derived.observation;
+    let (hist_edges, hist_counts) = match (metric.shown(), shown) {
+        (Some(measure), Some(partial)) if !partial.hist.is_empty() => {
+            let info = measure.info();
+            let edge = |bin: u16| info.edges.range(bin).1 as f64 / info.scale as f64;
+            (
+                partial.hist.iter().map(|(bin, _)| edge(*bin)).collect(),
+                partial.hist.iter().map(|(_, count)| i64::from(*count)).collect(),
+            )
+        }
+        _ => (Vec::new(), Vec::new()),
+    };
+    MetricRow {
+        metric: metric.name.clone(),
+        window_start: place.start,
+        window_s: place.window.seconds(),
+        group: group.clone(),
+        n: seen.n as i64,
+        n_null: seen.n_null as i64,
+        sum: derived.sum,
+        sum_sq: derived.sum_sq,
+        min: seen.min,
+        max: seen.max,
+        bad_n: seen.bad_n as i64,
+        value: seen.value,
+        value_status: derived.status.unwrap_or(ValueStatus::Ok),
+        lo: seen.lo,
+        hi: seen.hi,
+        p50: seen.p50,
+        p90: seen.p90,
+        p95: seen.p95,
+        p99: seen.p99,
+        hist_edges,
+        hist_counts,
+        revision: place.revision,
+        is_final: place.is_final,
+        coverage: place.coverage,
+        as_of: place.as_of,
+        scorer: scorer.cloned(),
+    }
+}

@@ -1,0 +1,87 @@
+//! One row of the `metrics` table.
+
+use std::sync::Arc;
+
+use crate::event::Timestamp;
+use crate::measure::Group;
+
+/// What a row's value is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ValueStatus {
+    /// Enough values.
+    Ok,
+    /// Too few values to decide anything by.
+    Thin,
+    /// Nothing it could be computed from.
+    NotApplicable,
+}
+
+impl ValueStatus {
+    /// The name in the `value_status` column.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Thin => "thin",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+}
+
+/// One metric of one group in one window. Revisions of the same key (metric, `window_start`, `window_s`, group, scorer) replace
+/// each other: the one with the greatest revision holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricRow {
+    /// Name in the registry.
+    pub metric: Arc<str>,
+    /// Start of the window, a multiple of its length since 1970.
+    pub window_start: Timestamp,
+    /// Length of the window in seconds.
+    pub window_s: i64,
+    /// The group.
+    pub group: Arc<Group>,
+    /// Values; for a rate or ratio its denominator.
+    pub n: i64,
+    /// Events that could have had a value and had none.
+    pub n_null: i64,
+    /// Sum of the values in the metric's unit; for a rate or ratio its numerator. The nearest `f64` to the exact sum.
+    pub sum: f64,
+    /// Sum of the squares, likewise.
+    pub sum_sq: f64,
+    /// Least value.
+    pub min: Option<f64>,
+    /// Greatest value.
+    pub max: Option<f64>,
+    /// Bad values; for a rate its numerator.
+    pub bad_n: i64,
+    /// The value.
+    pub value: Option<f64>,
+    /// What it is worth.
+    pub value_status: ValueStatus,
+    /// Lower 95 % bound.
+    pub lo: Option<f64>,
+    /// Upper 95 % bound.
+    pub hi: Option<f64>,
+    /// Median.
+    pub p50: Option<f64>,
+    /// 90 % quantile.
+    pub p90: Option<f64>,
+    /// 95 % quantile; none below 200 values.
+    pub p95: Option<f64>,
+    /// 99 % quantile; none below 1,000 values.
+    pub p99: Option<f64>,
+    /// Greatest value of each non-empty bin of the histogram, ascending, in the metric's unit.
+    pub hist_edges: Vec<f64>,
+    /// Values in these bins.
+    pub hist_counts: Vec<i64>,
+    /// 0 when first published; a later revision is greater.
+    pub revision: i64,
+    /// Every partition had passed the window's end. Late events can still bring a further revision.
+    pub is_final: bool,
+    /// Share of the partitions that had passed the window's end.
+    pub coverage: f64,
+    /// Time of the log entry that made this row.
+    pub as_of: Timestamp,
+    /// The scorer that made the values, for scored metrics.
+    pub scorer: Option<Arc<str>>,
+}

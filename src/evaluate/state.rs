@@ -1,0 +1,283 @@
+//! The evaluator's memory, and how a log entry changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::freshness::Freshness;
+use super::groups::Groups;
+use super::pane::{Level, OpenPane, Series};
+use super::plan::{MeasureSet, Plan, bit, is_by_answer};
+use super::service::Service;
+use super::watermark::Watermark;
+use super::{Counters, Settings};
+use crate::event::{Input, Timestamp};
+use crate::log::Entry;
+use crate::measure::{Dimension, Group, Measure, Partial, PartialSet, Registry, Window, measures};
+
+/// The evaluator's memory: a pure function of the log entries absorbed.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub(super) settings: Settings,
+    pub(super) plan: Arc<Plan>,
+    pub(super) kept: Kept,
+}
+
+/// What a snapshot holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) groups: Groups,
+    /// Scorers in the order of the log; a series' scorer is its place here plus one.
+    pub(super) scorers: Vec<Arc<str>>,
+    pub(super) watermarks: [Watermark; 3],
+    /// By input: all panes that end at or before this are closed.
+    pub(super) closed: [Option<Timestamp>; 3],
+    /// By input: start of the newest closed pane that held anything.
+    pub(super) newest: [Option<Timestamp>; 3],
+    /// By input: panes that still collect.
+    pub(super) open: [BTreeMap<Timestamp, OpenPane>; 3],
+    /// By hour of the answer: feedback that waits for the hourly revision.
+    pub(super) answers: BTreeMap<Timestamp, OpenPane>,
+    /// Closed panes of a minute, a quarter and an hour.
+    pub(super) levels: [Level; 3],
+    /// Closed hours of the measures that drift looks at, by tenant and application.
+    pub(super) compared: Level,
+    pub(super) freshness: Freshness,
+    pub(super) service: Service,
+    /// Published windows that late events touched: by group, which measures.
+    pub(super) dirty: BTreeMap<(Window, Timestamp), BTreeMap<u32, MeasureSet>>,
+    /// Hours whose drift must be computed again.
+    pub(super) dirty_drift: BTreeSet<Timestamp>,
+    /// Windows that closed without some partitions: (class, window, start).
+    pub(super) provisional: BTreeSet<(u8, Window, Timestamp)>,
+    /// Times a window was published again: (window, start, class).
+    pub(super) revisions: BTreeMap<(Window, Timestamp, u8), i64>,
+    /// What started before this is not in memory any more: minutes, quarters, hours; and hours of daily metrics.
+    pub(super) horizons: [Option<Timestamp>; 4],
+    pub(super) counters: Counters,
+}
+
+/// Place of the horizon of daily measures' hours in [`Kept::horizons`].
+pub(super) const DAILY: usize = 3;
+
+impl State {
+    /// An empty memory.
+    #[must_use]
+    pub fn new(settings: Settings, registry: Arc<Registry>) -> Self {
+        Self { settings, plan: Arc::new(Plan::new(registry)), kept: Kept::default() }
+    }
+
+    /// The registry of metrics.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.plan.registry
+    }
+
+    /// Counts of what was late, folded or beyond memory.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let kept = &self.kept;
+        Counters {
+            folded: kept.groups.folded,
+            groups: kept.groups.len() as u64,
+            closed_bytes: self.closed_bytes() as u64,
+            open_cells: kept.open.iter().flat_map(BTreeMap::values).map(OpenPane::len).sum::<usize>() as u64,
+            ..kept.counters
+        }
+    }
+
+    pub(super) fn closed_bytes(&self) -> usize {
+        self.kept.levels.iter().map(Level::bytes).sum::<usize>() + self.kept.compared.bytes()
+    }
+
+    /// Up to when the input's panes are closed.
+    #[must_use]
+    pub fn closed_through(&self, input: Input) -> Option<Timestamp> {
+        self.kept.closed[input as usize]
+    }
+
+    /// Up to when all partitions of the input are complete.
+    #[must_use]
+    pub fn watermark(&self, input: Input) -> Option<Timestamp> {
+        self.kept.watermarks[input as usize].complete()
+    }
+
+    /// Reads one entry with its partials. Nothing is published by it: [`State::advance`] does that.
+    pub fn absorb(&mut self, entry: &Entry, partials: PartialSet) {
+        self.kept.service.absorb(entry);
+        let inputs: Vec<(&str, Input)> = entry
+            .health
+            .inputs
+            .keys()
+            .chain(entry.watermarks.keys())
+            .filter_map(|name| Some((name.as_str(), self.input(name)?)))
+            .collect();
+        for (partition, input) in inputs {
+            let watermark = &mut self.kept.watermarks[input as usize];
+            watermark.expect(partition);
+            if let Some(to) = entry.watermarks.get(partition) {
+                watermark.advance(partition, *to);
+            }
+        }
+        let now = self.now();
+        for watermark in &mut self.kept.watermarks {
+            watermark.note(now, self.settings.stuck_after_us);
+        }
+        self.merge(partials);
+    }
+
+    /// The log's time: the greatest `written_at` so far.
+    pub(super) fn now(&self) -> Timestamp {
+        self.kept.service.now.unwrap_or_default()
+    }
+
+    /// The input of a partition (`topic/number`), if its topic is one of ours.
+    fn input(&self, partition: &str) -> Option<Input> {
+        let (topic, _) = partition.rsplit_once('/')?;
+        self.settings.topics.get(topic).copied()
+    }
+
+    fn scorer(&mut self, name: Option<&Arc<str>>) -> u8 {
+        let Some(name) = name else { return 0 };
+        let scorers = &mut self.kept.scorers;
+        let at = scorers.iter().position(|known| known == name).unwrap_or_else(|| {
+            if scorers.len() < 254 {
+                scorers.push(name.clone());
+            }
+            scorers.len() - 1
+        });
+        u8::try_from(at + 1).unwrap_or(u8::MAX)
+    }
+
+    fn merge(&mut self, set: PartialSet) {
+        let scorer = self.scorer(set.scorer.as_ref());
+        let numbers = self.admit(&set);
+        let mut late = Late::default();
+        for row in set.rows {
+            let Some(group) = numbers.get(&(row.pane.days(), row.group)).copied() else { continue };
+            let info = row.measure.info();
+            let series = Series::new(row.measure, if info.scored { scorer } else { 0 });
+            if row.measure == measures::INDEX_PUBLISHED {
+                self.note_publication(group, Timestamp(row.partial.max));
+            }
+            if is_by_answer(row.measure) {
+                let hour = row.pane.floor(Timestamp::HOUR_US);
+                self.kept.answers.entry(hour).or_default().add(series, group, row.partial);
+                continue;
+            }
+            let closed = self.kept.closed[info.input as usize];
+            if closed.is_some_and(|closed| row.pane.plus(Timestamp::MINUTE_US) <= closed) {
+                late.push(series, row.pane, group, row.partial);
+            } else {
+                self.kept.open[info.input as usize].entry(row.pane).or_default().add(series, group, row.partial);
+            }
+        }
+        self.correct(late);
+    }
+
+    /// Numbers of the set's groups by day: (day, index into the set's groups). Groups are admitted in the set's order.
+    fn admit(&mut self, set: &PartialSet) -> BTreeMap<(i32, u32), u32> {
+        let mut pairs: Vec<(i32, u32, Timestamp)> = Vec::new();
+        for row in &set.rows {
+            let pair = (row.pane.days(), row.group, row.pane);
+            if pairs.last().is_none_or(|last| (last.0, last.1) != (pair.0, pair.1)) {
+                pairs.push(pair);
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup_by_key(|pair| (pair.0, pair.1));
+        let cap = self.settings.groups_per_tenant;
+        let groups = &mut self.kept.groups;
+        pairs
+            .into_iter()
+            .filter_map(|(day, group, pane)| Some(((day, group), groups.number(set.groups.get(group as usize)?, pane, cap))))
+            .collect()
+    }
+
+    /// Adds partials to panes that are closed already, and notes which published windows they touch.
+    fn correct(&mut self, late: Late) {
+        for ((series, pane), cells) in late.0 {
+            let input = series.measure().info().input;
+            let Some(closed) = self.kept.closed[input as usize] else { continue };
+            let cells: Vec<(u32, Partial)> = cells.into_iter().collect();
+            self.kept.counters.late += cells.len() as u64;
+            let daily = self.plan.daily & bit(series.measure()) != 0;
+            let mut beyond_memory = false;
+            for window in Window::ALL {
+                let start = pane.floor(window.us());
+                if start.plus(window.us()) > closed {
+                    continue;
+                }
+                let place = if window >= Window::Hour && daily { DAILY } else { (window as usize).min(2) };
+                if self.kept.horizons[place].is_some_and(|horizon| start < horizon) {
+                    beyond_memory = true;
+                    continue;
+                }
+                if let Some(level) = self.kept.levels.get_mut(window as usize) {
+                    level.add(start, series, &cells);
+                }
+                if window == Window::Hour && self.plan.compared & bit(series.measure()) != 0 {
+                    self.correct_compared(start, series, &cells);
+                }
+                self.touch(window, start, series.measure(), cells.iter().map(|(group, _)| *group));
+            }
+            self.kept.counters.beyond_memory += if beyond_memory { cells.len() as u64 } else { 0 };
+        }
+    }
+
+    fn correct_compared(&mut self, hour: Timestamp, series: Series, cells: &[(u32, Partial)]) {
+        let mut by_app: BTreeMap<u32, Partial> = BTreeMap::new();
+        for (group, partial) in cells {
+            if let Some(number) = self.by_app(*group, hour) {
+                by_app.entry(number).or_default().merge(partial);
+            }
+        }
+        self.kept.compared.add(hour, series, &by_app.into_iter().collect::<Vec<_>>());
+        // The hour is part of the reference of the day that follows it.
+        self.kept.dirty_drift.extend((0..=24).map(|later| hour.plus(later * Timestamp::HOUR_US)));
+    }
+
+    /// The group of a group's tenant and application.
+    pub(super) fn by_app(&mut self, group: u32, pane: Timestamp) -> Option<u32> {
+        let whole = self.kept.groups.get(group)?;
+        let mut by_app = Group::default();
+        for dimension in [Dimension::Tenant, Dimension::App] {
+            by_app.0[dimension as usize] = whole.get(dimension).cloned();
+        }
+        Some(self.kept.groups.derived(&by_app, pane))
+    }
+
+    /// Notes that a published window must be published again for these groups.
+    pub(super) fn touch(&mut self, window: Window, start: Timestamp, measure: Measure, groups: impl Iterator<Item = u32>) {
+        let touched = self.kept.dirty.entry((window, start)).or_default();
+        for group in groups {
+            *touched.entry(group).or_default() |= bit(measure);
+        }
+    }
+
+    /// Notes a publication; if it is read late, the windows that it makes younger are published again.
+    fn note_publication(&mut self, group: u32, at: Timestamp) {
+        let Some(whole) = self.kept.groups.get(group).cloned() else { return };
+        self.kept.freshness.note(&whole, at);
+        let Some(closed) = self.kept.closed[Input::Pipeline as usize] else { return };
+        let from = self.kept.horizons[0].map_or(at, |horizon| at.max(horizon)).max(closed.plus(-self.settings.keep_us));
+        for window in [Window::Quarter, Window::Hour] {
+            let mut start = from.floor(window.us());
+            while start.plus(window.us()) <= closed {
+                self.touch(window, start, measures::INDEX_PUBLISHED, std::iter::once(group));
+                start = start.plus(window.us());
+            }
+        }
+    }
+}
+
+/// Partials for closed panes, put together by block.
+#[derive(Default)]
+struct Late(BTreeMap<(Series, Timestamp), BTreeMap<u32, Partial>>);
+
+impl Late {
+    fn push(&mut self, series: Series, pane: Timestamp, group: u32, partial: Partial) {
+        self.0.entry((series, pane)).or_default().entry(group).or_default().merge(&partial);
+    }
+}
