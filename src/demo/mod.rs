@@ -106,6 +106,14 @@ impl Scenario {
         Self { seed, start_us: start_us.div_euclid(timetable::MINUTE_US) * timetable::MINUTE_US }
     }
 
+    /// The scenario that ends within the half hour before `now_us`, so that the demo's events are of today.
+    #[must_use]
+    pub const fn ending_at(seed: u64, now_us: i64) -> Self {
+        let half_hour = 30 * timetable::MINUTE_US;
+        let end_us = now_us.div_euclid(half_hour) * half_hour;
+        Self::new(seed, end_us - timetable::MINUTES as i64 * timetable::MINUTE_US)
+    }
+
     /// Its length in minutes.
     #[must_use]
     pub const fn minutes(&self) -> u32 {

@@ -128,7 +128,7 @@ pub const QUERIES: [(&str, &str); 3] = [
     (
         "what fired, when, and how bad was it?",
         "SELECT event_time, rule, to_state, round(value, 3) AS value, round(baseline, 3) AS baseline, n\n  \
-         FROM read_parquet('{lake}/alert_events/v1/*/*.parquet') WHERE to_state IN ('firing', 'resolved') ORDER BY 1;",
+         FROM read_parquet('{lake}/alert_events/v1/*/*.parquet') WHERE incident IS NOT NULL ORDER BY 1;",
     ),
 ];
 
