@@ -15,6 +15,7 @@ mod measurements;
 mod notification;
 mod outbox;
 mod quote;
+pub mod render;
 mod rule;
 #[cfg(test)]
 mod sample;
@@ -32,6 +33,7 @@ pub use machine::{Health, Machine, Phase, Reason};
 pub use measurements::{Filter, Keep, Labels, Measurements, Observation, Query};
 pub use notification::{Earlier, Ending, Kind, Notification, Quoted};
 pub use outbox::{Change, Claim, Delivery, Outgoing, Progress, SendOutcome, SendResult};
+pub use render::{Mail, render};
 pub use rule::{
     Annotations, BASELINE_FIELDS, FILE_FIELDS, Freeze, GROUP_FIELDS, Mode, NoData, RULE_FIELDS, Recipients, Rule, Rules, Severity,
     Trailing,

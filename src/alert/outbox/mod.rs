@@ -15,8 +15,6 @@ use crate::event::Timestamp;
 const CLAIM_US: i64 = 2 * Timestamp::MINUTE_US;
 /// Waiting times in seconds after the first failures; the last one repeats.
 const BACK_OFF_SECS: [i64; 6] = [5, 15, 60, 300, 900, 1_800];
-/// After this long a delivery is given up.
-const GIVE_UP_US: i64 = Timestamp::DAY_US;
 /// How long a finished notification is remembered.
 const REMEMBER_US: i64 = Timestamp::HOUR_US;
 /// How far event time may trail the clock before the service counts as catching up.
@@ -205,8 +203,8 @@ impl Outbox {
         claims
     }
 
-    /// Records what became of a claim.
-    pub(super) fn record(&mut self, result: &SendResult, now: Timestamp) {
+    /// Records what became of a claim; a delivery that would be tried again `give_up_us` after it was queued is given up.
+    pub(super) fn record(&mut self, result: &SendResult, now: Timestamp, give_up_us: i64) {
         self.in_flight.remove(&(result.message.clone(), result.recipient.clone()));
         let Some(outgoing) = self.outgoing.iter_mut().find(|outgoing| outgoing.notification.id() == result.message) else { return };
         let queued_at = outgoing.notification.queued_at;
@@ -219,7 +217,7 @@ impl Outbox {
             SendOutcome::Refused(said) => (Progress::Dead(now), said),
             SendOutcome::Retry(said) => {
                 let next = now.plus(back_off(&result.message, &result.recipient, delivery.attempts));
-                let over = next.0.saturating_sub(queued_at.0) > GIVE_UP_US;
+                let over = next.0.saturating_sub(queued_at.0) > give_up_us;
                 (if over { Progress::Dead(now) } else { Progress::Failed(next) }, said)
             }
         };

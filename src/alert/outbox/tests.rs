@@ -32,11 +32,11 @@ fn each_recipient_has_a_delivery_of_its_own() {
     let id = "ABCDEFGHIJ.1.firing".to_owned();
     assert_eq!(first, [(id.clone(), "a@x".to_owned(), 1), (id.clone(), "b@x".to_owned(), 1)]);
     assert!(claimed(&mut outbox, at(2)).is_empty());
-    outbox.record(&sent(&id, "a@x", SendOutcome::Refused("550 no such user".to_owned())), at(3));
-    outbox.record(&sent(&id, "b@x", SendOutcome::Retry("451 later".to_owned())), at(3));
+    outbox.record(&sent(&id, "a@x", SendOutcome::Refused("550 no such user".to_owned())), at(3), Timestamp::DAY_US);
+    outbox.record(&sent(&id, "b@x", SendOutcome::Retry("451 later".to_owned())), at(3), Timestamp::DAY_US);
     assert!(claimed(&mut outbox, at(7)).is_empty());
     assert_eq!(claimed(&mut outbox, at(9)), [(id.clone(), "b@x".to_owned(), 2)]);
-    outbox.record(&sent(&id, "b@x", SendOutcome::Sent("250 ok".to_owned())), at(10));
+    outbox.record(&sent(&id, "b@x", SendOutcome::Sent("250 ok".to_owned())), at(10), Timestamp::DAY_US);
     assert_eq!(outbox.oldest_unsent_secs(at(99)), None);
     assert!(claimed(&mut outbox, at(100_000)).is_empty());
     assert!(outbox.outgoing().is_empty(), "finished ones are forgotten");
@@ -65,7 +65,11 @@ fn failures_back_off_for_a_day_and_then_give_up() {
             if claim.recipient == "a@x" {
                 tries.push(second);
             }
-            outbox.record(&sent(&claim.notification.id(), &claim.recipient, SendOutcome::Retry("refused".to_owned())), at(second));
+            outbox.record(
+                &sent(&claim.notification.id(), &claim.recipient, SendOutcome::Retry("refused".to_owned())),
+                at(second),
+                Timestamp::DAY_US,
+            );
         }
     }
     let waits: Vec<i64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -80,7 +84,11 @@ fn an_end_takes_the_place_of_news_that_nobody_got() {
     let mut outbox = Outbox::default();
     outbox.queue(sample::notification(Kind::Firing, 1, at(0)));
     for claim in outbox.claim(at(0), at(0)) {
-        outbox.record(&sent(&claim.notification.id(), &claim.recipient, SendOutcome::Retry("down".to_owned())), at(1));
+        outbox.record(
+            &sent(&claim.notification.id(), &claim.recipient, SendOutcome::Retry("down".to_owned())),
+            at(1),
+            Timestamp::DAY_US,
+        );
     }
     outbox.queue(resolved(2, at(2)));
     assert_eq!(outbox.outgoing().len(), 1);
@@ -93,14 +101,14 @@ fn an_end_follows_news_that_somebody_got_and_waits_for_it() {
     let mut outbox = Outbox::default();
     outbox.queue(sample::notification(Kind::Firing, 1, at(0)));
     outbox.claim(at(0), at(0));
-    outbox.record(&sent("ABCDEFGHIJ.1.firing", "a@x", SendOutcome::Sent(String::new())), at(1));
-    outbox.record(&sent("ABCDEFGHIJ.1.firing", "b@x", SendOutcome::Retry(String::new())), at(1));
+    outbox.record(&sent("ABCDEFGHIJ.1.firing", "a@x", SendOutcome::Sent(String::new())), at(1), Timestamp::DAY_US);
+    outbox.record(&sent("ABCDEFGHIJ.1.firing", "b@x", SendOutcome::Retry(String::new())), at(1), Timestamp::DAY_US);
     outbox.queue(resolved(2, at(2)));
     assert_eq!(outbox.outgoing().len(), 2);
     assert!(!outbox.outgoing()[1].notification.ending.as_ref().unwrap().first_news);
     assert_eq!(claimed(&mut outbox, at(2)), [("ABCDEFGHIJ.2.resolved".to_owned(), "a@x".to_owned(), 1)]);
     assert_eq!(claimed(&mut outbox, at(10)), [("ABCDEFGHIJ.1.firing".to_owned(), "b@x".to_owned(), 2)]);
-    outbox.record(&sent("ABCDEFGHIJ.1.firing", "b@x", SendOutcome::Sent(String::new())), at(11));
+    outbox.record(&sent("ABCDEFGHIJ.1.firing", "b@x", SendOutcome::Sent(String::new())), at(11), Timestamp::DAY_US);
     assert_eq!(claimed(&mut outbox, at(11)), [("ABCDEFGHIJ.2.resolved".to_owned(), "b@x".to_owned(), 1)]);
 }
 
@@ -137,8 +145,8 @@ fn applying_the_log_gives_the_outbox_that_wrote_it_and_twice_is_once() {
     live.queue(sample::notification(Kind::Firing, 1, at(0)));
     live.claim(at(0), at(0));
     log.push(live.take_changes());
-    live.record(&sent("ABCDEFGHIJ.1.firing", "a@x", SendOutcome::Sent("250".to_owned())), at(1));
-    live.record(&sent("ABCDEFGHIJ.1.firing", "b@x", SendOutcome::Retry("451".to_owned())), at(1));
+    live.record(&sent("ABCDEFGHIJ.1.firing", "a@x", SendOutcome::Sent("250".to_owned())), at(1), Timestamp::DAY_US);
+    live.record(&sent("ABCDEFGHIJ.1.firing", "b@x", SendOutcome::Retry("451".to_owned())), at(1), Timestamp::DAY_US);
     log.push(live.take_changes());
     live.queue(resolved(2, at(60)));
     live.claim(at(60), at(60));

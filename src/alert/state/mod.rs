@@ -19,7 +19,6 @@ use super::transition::Transition;
 use super::verdict::{Numbers, Verdict, judge, merge};
 use super::{baseline, quote};
 use crate::event::Timestamp;
-use crate::log::Entry;
 
 /// Alerts of one rule that may be on at once; more are counted, not followed.
 const MAX_ACTIVE: usize = 200;
@@ -106,9 +105,10 @@ impl State {
         self.outbox.claim(now, self.evaluated_until)
     }
 
-    /// Records what became of a claim; it is part of the next entry.
-    pub fn record(&mut self, result: &SendResult, now: Timestamp) {
-        self.outbox.record(result, now);
+    /// Records what became of a claim; it is part of the next entry. A delivery that would be tried again `give_up_us` after it
+    /// was queued is given up.
+    pub fn record(&mut self, result: &SendResult, now: Timestamp, give_up_us: i64) {
+        self.outbox.record(result, now, give_up_us);
     }
 
     /// Puts a notification into the outbox that no rule asked for, for example a test mail.
@@ -121,10 +121,11 @@ impl State {
         self.outbox.take_changes()
     }
 
-    /// Replays the outbox of an entry that was appended before. Not for an entry that this state has just produced.
-    pub fn apply(&mut self, entry: &Entry) {
-        let changes = entry.outbox.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
-        self.outbox.apply(changes, entry.written_at);
+    /// Replays the outbox of an entry that was appended before: its `outbox` and its `written_at`. Not for an entry that this
+    /// state has just produced.
+    pub fn apply(&mut self, changes: &[serde_json::Value], written_at: Timestamp) {
+        let changes = changes.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
+        self.outbox.apply(changes, written_at);
     }
 
     /// Alerts that are not inactive, by rule.

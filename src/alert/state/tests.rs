@@ -112,7 +112,7 @@ fn an_alert_that_fires_again_within_the_hour_reopens_its_incident() {
                 recipient: claim.recipient,
                 outcome: crate::alert::SendOutcome::Sent("250 ok".to_owned()),
             };
-            state.record(&result, minute(at));
+            state.record(&result, minute(at), Timestamp::DAY_US);
         }
     }
     let incident = &state.incidents()[0];
@@ -166,7 +166,7 @@ fn a_removed_rule_ends_its_alerts_and_says_so() {
     for claim in state.claim(minute(9)) {
         let outcome = crate::alert::SendOutcome::Sent(String::new());
         let result = crate::alert::SendResult { message: claim.notification.id(), recipient: claim.recipient, outcome };
-        state.record(&result, minute(9));
+        state.record(&result, minute(9), Timestamp::DAY_US);
     }
     let transitions = run(&mut state, &without, &table, 10..12);
     assert_eq!(moves(&transitions), [(10, "inactive", "rule_removed")]);
