@@ -49,6 +49,11 @@ fn the_sasl_listener_wants_the_right_password_over_tls() {
     let values: Vec<_> = kafka::read_to_end(&client, &topic).iter().map(kafka::Stored::text).collect();
     assert_eq!(values, ["PLAIN", "SCRAM-SHA-512", "PLAIN"]);
 
+    broker.allow_only(&["Describe", "Read"], &topic);
+    let forbidden = broker.sasl_client("PLAIN", USER, PASSWORD);
+    assert_eq!(kafka::try_produce(&forbidden, &topic, [Record::value("no")]).len(), 1);
+    assert_eq!(kafka::read_to_end(&client, &topic).len(), 3, "reading is still allowed");
+
     let stranger: BaseConsumer = broker.sasl_client("PLAIN", USER, "wrong").create().expect("valid settings");
     assert!(stranger.fetch_metadata(None, Duration::from_secs(2)).is_err());
 }

@@ -212,6 +212,19 @@ impl Broker {
         block_on(self.admin().delete_records(&list, &options())).expect("the broker deletes");
     }
 
+    /// From now on [`USER`] may do only these operations (Describe, Read, Write) on a topic. Without this it may do all.
+    pub(crate) fn allow_only(&self, operations: &[&str], topic: &str) {
+        let user = format!("User:{USER}");
+        let output = Command::new(super::project().join("tests/kafka/broker"))
+            .args(["tool", "org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.bootstrap, "--add"])
+            .args(["--topic", topic, "--allow-principal", &user])
+            .args(operations.iter().flat_map(|operation| ["--operation", operation]))
+            .env("CARGO_TARGET_DIR", super::target())
+            .output()
+            .expect("tests/kafka/broker can be started");
+        assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Writes records and returns when the broker has them all.
     pub(crate) fn produce(&self, topic: &str, records: impl IntoIterator<Item = Record>) {
         produce(&self.client(), topic, records);
@@ -319,6 +332,12 @@ impl Drop for Broker {
 
 /// Writes records through a client with these settings and returns when the broker has them all.
 pub(crate) fn produce(client: &ClientConfig, topic: &str, records: impl IntoIterator<Item = Record>) {
+    let failures = try_produce(client, topic, records);
+    assert!(failures.is_empty(), "records were not written: {failures:?}");
+}
+
+/// Writes records through a client with these settings and hands back the errors of those that the broker did not take.
+pub(crate) fn try_produce(client: &ClientConfig, topic: &str, records: impl IntoIterator<Item = Record>) -> Vec<String> {
     let failures = Failures::default();
     let producer: BaseProducer<Failures> = client
         .clone()
@@ -343,9 +362,9 @@ pub(crate) fn produce(client: &ClientConfig, topic: &str, records: impl IntoIter
             message = unsent;
         }
     }
-    producer.flush(wait::LIMIT).expect("the broker takes the records");
+    producer.flush(wait::LIMIT).expect("the broker answers");
     let failures = failures.0.lock().expect("the callback does not panic");
-    assert!(failures.is_empty(), "records were not written: {failures:?}");
+    failures.clone()
 }
 
 /// Reads all that a topic holds now through a client with these settings.
@@ -432,6 +451,9 @@ fn properties(dir: &str, port: u16, sasl_port: u16, controller_port: u16) -> Str
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
 listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller_port}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{sasl_port}
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
 controller.listener.names=CONTROLLER
