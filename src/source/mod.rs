@@ -3,7 +3,9 @@
 //! A source delivers the records of its partitions in order, from the positions that the log names, and tells what it knows
 //! of their ends. It decides nothing about records, and it stores no progress: the log does.
 
+pub mod dead_letter;
 pub mod files;
+pub mod kafka;
 pub mod memory;
 
 use std::path::PathBuf;

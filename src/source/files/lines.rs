@@ -43,7 +43,6 @@ impl Long {
 
 impl Lines {
     pub(super) fn open(reader: Box<dyn Read + Send>, position: i64, max_bytes: usize, complete: bool) -> Self {
-        let position = if complete { 0 } else { position };
         Self { reader, buffer: Vec::new(), start: 0, looked: 0, position, long: None, max_bytes, complete, at_end: false }
     }
 

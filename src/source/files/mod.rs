@@ -1,4 +1,4 @@
-//! Newline-delimited JSON in `topics/<topic>/<partition>.jsonl`, plain, `.gz` or `.zst`: the embedded default, the door for
+//! Newline-delimited JSON in `<folder>/<topic>/<partition>.jsonl`, plain, `.gz` or `.zst`: the embedded default, the door for
 //! back-fills, and the test bed.
 //!
 //! Positions are byte offsets, of the decompressed stream for compressed files. Plain files are followed as they grow, and
@@ -24,13 +24,25 @@ use crate::event::{Records, TopicPartition};
 use crate::log::{InputHealth, Lost};
 use lines::Lines;
 
+/// Whether plain files may grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Growth {
+    /// They may: a last line without an end is not read yet.
+    #[default]
+    Follow,
+    /// They are complete: a last line needs no end.
+    Complete,
+}
+
 /// How files are read.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The folder that holds `topics/`.
+    /// The folder that holds one folder per topic.
     pub folder: PathBuf,
     /// Topics to read; other folders are left alone.
     pub topics: Vec<String>,
+    /// Whether plain files may grow.
+    pub growth: Growth,
     /// Where a file that the log does not know starts.
     pub start: Start,
     /// What to do when a file is shorter than the position in the log.
@@ -45,7 +57,15 @@ impl Settings {
     /// Settings for a folder and topics, everything else as usual.
     #[must_use]
     pub fn new(folder: PathBuf, topics: Vec<String>) -> Self {
-        Self { folder, topics, start: Start::Beginning, on_loss: OnLoss::Stop, max_value_bytes: 1 << 20, batch_bytes: 1 << 20 }
+        Self {
+            folder,
+            topics,
+            growth: Growth::Follow,
+            start: Start::Beginning,
+            on_loss: OnLoss::Stop,
+            max_value_bytes: 1 << 20,
+            batch_bytes: 1 << 20,
+        }
     }
 }
 
@@ -86,7 +106,7 @@ impl FileSource {
     fn discover(&mut self) -> Result<(), Error> {
         let mut found: BTreeMap<TopicPartition, PathBuf> = BTreeMap::new();
         for topic in &self.settings.topics {
-            let folder = self.settings.folder.join("topics").join(topic);
+            let folder = self.settings.folder.join(topic);
             let entries = match std::fs::read_dir(&folder) {
                 Ok(entries) => entries,
                 // A topic may come into being later.
@@ -144,7 +164,9 @@ impl FileSource {
             (None, Start::End) if compressed => i64::MAX,
             (None, Start::End) => end,
         };
-        let lines = Lines::open(reader(&path, start).map_err(fail)?, start, most, compressed);
+        let complete = compressed || self.settings.growth == Growth::Complete;
+        let from = if compressed { 0 } else { start };
+        let lines = Lines::open(reader(&path, from).map_err(fail)?, from, most, complete);
         let mut partition = Partition { path, compressed, lines, told: InputHealth::default(), stuck_at: None };
         if compressed {
             partition.skip(start, length);
@@ -188,7 +210,7 @@ impl FileSource {
             if !partition.compressed && end < position {
                 lost.push(Lost { input: id.to_string(), from: position, to: 0 });
                 let reader = reader(&partition.path, 0).map_err(|cause| Error::Io { path: partition.path.clone(), cause })?;
-                partition.lines = Lines::open(reader, 0, self.settings.max_value_bytes, false);
+                partition.lines = Lines::open(reader, 0, self.settings.max_value_bytes, self.settings.growth == Growth::Complete);
             } else if partition.told != health {
                 partition.told = health.clone();
                 changed.push((id.clone(), health));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::{FileSource, Settings};
+use super::{FileSource, Growth, Settings};
 use crate::event::{Cut, TopicPartition};
 use crate::log::InputHealth;
 use crate::source::{Error, OnLoss, Polled, Source, Start};
@@ -15,12 +15,12 @@ const WAIT: Duration = Duration::from_millis(1);
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("temporary folder");
-    fs::create_dir_all(folder.path().join("topics/t")).expect("folder");
+    fs::create_dir_all(folder.path().join("t")).expect("folder");
     folder
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
-    let path = folder.join("topics/t").join(name);
+    let path = folder.join("t").join(name);
     OpenOptions::new().create(true).append(true).open(path).and_then(|mut file| file.write_all(bytes)).expect("written");
 }
 
@@ -168,6 +168,16 @@ fn two_files_for_one_partition_are_refused() {
 }
 
 #[test]
+fn the_last_line_of_a_complete_file_needs_no_end() {
+    let folder = folder();
+    write(folder.path(), "0.jsonl", b"a\nb");
+    let mut source = source_with(folder.path(), &[], |settings| settings.growth = Growth::Complete);
+    let told = drain(&mut source);
+    assert_eq!(lines(&told), [(0, 2, "a"), (2, 3, "b")]);
+    assert_eq!(told.state[&0], InputHealth { end: Some(3), lag: Some(0), caught_up: true });
+}
+
+#[test]
 fn starting_at_the_end_reads_only_what_comes() {
     let folder = folder();
     write(folder.path(), "0.jsonl", b"old\n");
@@ -185,7 +195,7 @@ fn a_file_shorter_than_the_position_is_lost_input() {
     let mut source = source_with(folder.path(), &[(0, 100)], |settings| settings.on_loss = OnLoss::Continue);
     let told = drain(&mut source);
     assert_eq!((told.lost.as_slice(), told.records.len()), (&[(100, 0)][..], 2));
-    fs::write(folder.path().join("topics/t/0.jsonl"), "z\n").expect("made anew");
+    fs::write(folder.path().join("t/0.jsonl"), "z\n").expect("made anew");
     let told = drain(&mut source);
     assert_eq!((told.lost.as_slice(), lines(&told).as_slice()), (&[(4, 0)][..], &[(0, 2, "z")][..]));
 }
