@@ -4,13 +4,16 @@
 //! Modules are declared in reading order: from the events, over the pure core that scores and measures them, to the log
 //! that makes results true, and outwards to the tasks that do I/O.
 
+pub mod alert;
 pub mod decode;
+pub mod evaluate;
 pub mod event;
 pub mod ingest;
 pub mod join;
 pub mod lake;
 pub mod log;
 pub mod measure;
+pub mod notify;
 pub mod score;
 pub mod source;
 
@@ -18,8 +21,5 @@ pub mod config;
 pub mod demo;
 pub mod http;
 pub mod telemetry;
-
-pub mod alert;
-pub mod evaluate;
 
 pub mod cli;

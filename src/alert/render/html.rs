@@ -15,19 +15,20 @@ pub(super) fn page(notification: &Notification, lead: &str, sections: &[Section]
          <body style=\"margin:0;padding:16px;font-family:-apple-system,'Segoe UI',Roboto,sans-serif;color:#1a202c\">\n\
          <div style=\"max-width:600px\">\n",
     );
-    out.push_str(&format!(
-        "<p style=\"font-size:18px;font-weight:600;margin:0 0 12px;padding-left:10px;border-left:5px solid {colour}\">{}</p>\n",
-        escape(lead)
-    ));
+    out.extend([
+        "<p style=\"font-size:18px;font-weight:600;margin:0 0 12px;padding-left:10px;border-left:5px solid ",
+        colour,
+        "\">",
+    ]);
+    out.extend([&escape(lead), "</p>\n"]);
     out.push_str(
         "<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" style=\"border-collapse:collapse;width:100%\">\n",
     );
     for section in sections {
-        out.push_str(&format!(
-            "<tr><td style=\"vertical-align:top;padding:6px 14px 6px 0;color:#718096;font-size:12px;white-space:nowrap\">{}</td>\
-             <td style=\"padding:5px 0;font-size:14px\">",
-            escape(section.name)
-        ));
+        out.push_str(
+            "<tr><td style=\"vertical-align:top;padding:6px 14px 6px 0;color:#718096;font-size:12px;white-space:nowrap\">",
+        );
+        out.extend([section.name, "</td><td style=\"padding:5px 0;font-size:14px\">"]);
         let mut in_query = false;
         for line in &section.lines {
             let starts = line.starts_with("Query ");
