@@ -94,6 +94,18 @@ const TEXTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// One last record per partition, four hours after the start of `minutes` of traffic, so that the windows before it close.
+pub(crate) fn closing(partitions: i32, minutes: i64) -> Vec<Made> {
+    let time_ms = START_MS + (minutes + 240) * 60_000;
+    let mut random = fastrand::Rng::with_seed(0);
+    (0..partitions)
+        .map(|partition| {
+            let number = usize::try_from(partition).expect("not negative");
+            Made { partition, time_ms, value: gateway_log(&mut random, u64::MAX, number, time_ms) }
+        })
+        .collect()
+}
+
 /// Writes the records to a topic, with their times.
 pub(crate) fn send(broker: &Broker, topic: &str, made: &[Made]) {
     broker.produce(topic, made.iter().map(|made| Record::value(made.value.clone()).to(made.partition).at(made.time_ms)));
