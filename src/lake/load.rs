@@ -48,27 +48,29 @@ impl Lake {
 
     /// Number of the first entry that has not been pruned.
     pub async fn first_entry(&self) -> Result<u64, Error> {
-        Ok(self.read_json::<Hint>(&names::first_entry(), "hint").await?.map_or(1, |hint| hint.number))
+        Ok(self.read_hint(&names::first_entry()).await?.max(1))
     }
 
     /// The newest checkpoint, if there is one.
     pub(super) async fn load_checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
-        let mut looked_for = None;
+        let mut missing = names::checkpoint_hint();
+        let mut number = 0;
         for _ in 0..HINT_ATTEMPTS {
-            let Some(hint) = self.read_hint().await? else { return Ok(None) };
-            let path = names::checkpoint(hint.number);
-            if let Some(checkpoint) = self.read_json(&path, "checkpoint").await? {
+            number = self.read_hint(&names::checkpoint_hint()).await?;
+            if number == 0 {
+                return Ok(None);
+            }
+            missing = names::checkpoint(number);
+            if let Some(checkpoint) = self.read_json(&missing, "checkpoint").await? {
                 return Ok(Some(checkpoint));
             }
-            looked_for = Some((path, hint.number));
         }
-        let (path, entry) = looked_for.unwrap_or_else(|| (names::checkpoint_hint(), 0));
-        Err(Error::Missing { path: path.to_string(), entry })
+        Err(Error::Missing { path: missing.to_string(), entry: number })
     }
 
-    /// The newest checkpoint's place.
-    pub(super) async fn read_hint(&self) -> Result<Option<Hint>, Error> {
-        self.read_json(&names::checkpoint_hint(), "hint").await
+    /// The number that a hint gives; 0 if it has not been written.
+    pub(super) async fn read_hint(&self, path: &Path) -> Result<u64, Error> {
+        Ok(self.read_json::<Hint>(path, "hint").await?.map_or(0, |hint| hint.number))
     }
 
     /// Writes the checkpoint of a fold, then the hint. Any process may, at any time.
@@ -124,16 +126,19 @@ impl Lake {
 
     /// The newest saved state of the evaluator, with the number of the last entry in it.
     pub async fn load_snapshot(&self) -> Result<Option<(u64, Bytes)>, Error> {
-        let Some(hint) = self.read_json::<Hint>(&names::snapshot_hint(), "hint").await? else { return Ok(None) };
-        let path = names::snapshot(hint.number);
+        let number = self.read_hint(&names::snapshot_hint()).await?;
+        if number == 0 {
+            return Ok(None);
+        }
+        let path = names::snapshot(number);
         let Some(bytes) = self.read(&path).await? else {
-            return Err(Error::Missing { path: path.to_string(), entry: hint.number });
+            return Err(Error::Missing { path: path.to_string(), entry: number });
         };
         let state = tokio::task::spawn_blocking(move || zstd::stream::decode_all(bytes.as_ref())).await;
         let state = state
             .map_err(|error| Error::Task(error.to_string()))?
             .map_err(|error| Error::Damaged { path: path.to_string(), reason: error.to_string() })?;
-        Ok(Some((hint.number, state.into())))
+        Ok(Some((number, state.into())))
     }
 
     /// The object's bytes; `None` if there is none.

@@ -9,6 +9,7 @@
 mod append;
 mod error;
 pub mod failpoint;
+mod keeper;
 mod load;
 mod names;
 mod publish;
@@ -23,6 +24,7 @@ use object_store::ObjectStore;
 
 pub use append::Appended;
 pub use error::Error;
+pub use keeper::{Compacted, Expired, Retention};
 pub use names::{Attempt, INTERNAL};
 
 /// Where the lake is and who writes.

@@ -51,6 +51,11 @@ pub(super) fn first_entry() -> Path {
     Path::from(format!("{INTERNAL}/first.json"))
 }
 
+/// The first entry that has not been deleted, at most [`first_entry`].
+pub(super) fn swept() -> Path {
+    Path::from(format!("{INTERNAL}/swept.json"))
+}
+
 /// Folder of staged files.
 pub(super) fn staging() -> Path {
     Path::from(format!("{INTERNAL}/staging"))

@@ -20,7 +20,7 @@ impl Lake {
     }
 
     /// Encodes on a thread that may block, then writes all files at once.
-    async fn stage<F>(&self, attempt: &Attempt, encode: F) -> Result<Vec<File>, Error>
+    pub(super) async fn stage<F>(&self, attempt: &Attempt, encode: F) -> Result<Vec<File>, Error>
     where
         F: FnOnce() -> Result<Vec<Part>, Error> + Send + 'static,
     {

@@ -30,7 +30,7 @@ pub(super) fn entry(id: u128, kind: Kind, cursors: &[(&str, i64, i64)]) -> Entry
     }
 }
 
-fn settings(location: &str) -> Settings {
+pub(super) fn settings(location: &str) -> Settings {
     Settings { location: location.into(), writer: "a".into(), ..Settings::default() }
 }
 

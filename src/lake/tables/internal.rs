@@ -1,8 +1,7 @@
 //! Internal objects of an epoch: partial aggregates for the evaluator, ids of answers for feedback that comes later.
 //!
-//! There can be as many partials as events, they are read once, and by this program only, so they are not Parquet but a
-//! compact stream: a magic number, then variable-length integers (LEB128, zigzag where signed, deltas where sorted) and
-//! strings, compressed with zstd as a whole.
+//! There can be as many of them as events, they are read once, and by this program only, so they are not Parquet but compact
+//! streams (`measure` says how partials look; ids here), compressed with zstd as a whole.
 
 use std::sync::Arc;
 
@@ -10,14 +9,12 @@ use super::file::Part;
 use crate::event::Timestamp;
 use crate::ingest::Epoch;
 use crate::lake::Error;
-use crate::measure::{Group, Measure, Partial, PartialRow, PartialSet};
+use crate::measure::{Group, PartialSet};
 
 /// Name of the partials among an entry's files.
 pub(in crate::lake) const PARTIALS: &str = "_partials";
 /// Name of the ids among an entry's files.
 pub(in crate::lake) const IDS: &str = "_ids";
-/// First bytes of partials, with the version of the form.
-const PARTIALS_MAGIC: &[u8; 4] = b"GWP1";
 /// First bytes of ids, with the version of the form.
 const IDS_MAGIC: &[u8; 4] = b"GWI1";
 /// Fast: the streams are written once and read once.
@@ -54,7 +51,7 @@ pub(super) fn partials(set: &PartialSet) -> Result<Option<Part>, Error> {
     if set.rows.is_empty() {
         return Ok(None);
     }
-    let bytes = compress(PARTIALS, &encode_partials(set))?;
+    let bytes = compress(PARTIALS, &set.to_bytes())?;
     Ok(Some(Part::new(PARTIALS, String::new(), set.rows.len(), bytes)))
 }
 
@@ -69,7 +66,7 @@ pub(super) fn ids(epoch: &Epoch) -> Result<Option<Part>, Error> {
     writer.unsigned(epoch.ids.len() as u64);
     let mut time = 0;
     for answer in &epoch.ids {
-        writer.signed(i128::from(answer.event_time.0 - time));
+        writer.signed(answer.event_time.0.wrapping_sub(time));
         time = answer.event_time.0;
         writer.unsigned(u64::from(answer.group));
         let start = answer.request_id.start as usize;
@@ -87,81 +84,14 @@ pub(super) fn ids(epoch: &Epoch) -> Result<Option<Part>, Error> {
 
 /// Reads partials back.
 pub(in crate::lake) fn decode_partials(path: &str, bytes: &[u8]) -> Result<PartialSet, Error> {
-    let bytes = decompress(path, bytes)?;
-    let mut reader = Reader { bytes: &bytes };
-    read_partials(&mut reader).ok_or_else(|| damaged(path, "partials"))
+    PartialSet::from_bytes(&decompress(path, bytes)?).map_err(|error| damaged(path, &error.to_string()))
 }
 
 /// Reads ids back.
 pub(in crate::lake) fn decode_ids(path: &str, bytes: &[u8]) -> Result<Ids, Error> {
     let bytes = decompress(path, bytes)?;
     let mut reader = Reader { bytes: &bytes };
-    read_ids(&mut reader).ok_or_else(|| damaged(path, "ids"))
-}
-
-fn encode_partials(set: &PartialSet) -> Vec<u8> {
-    let mut writer = Writer(Vec::with_capacity(set.rows.len() * 32));
-    writer.0.extend_from_slice(PARTIALS_MAGIC);
-    writer.groups(&set.groups);
-    writer.string(set.scorer.as_deref().unwrap_or_default());
-    writer.unsigned(set.rows.len() as u64);
-    let mut pane = 0;
-    for row in &set.rows {
-        let partial = &row.partial;
-        writer.signed(i128::from(row.pane.0 - pane));
-        pane = row.pane.0;
-        writer.unsigned(u64::from(row.group));
-        writer.unsigned(u64::from(row.measure.0));
-        writer.unsigned(partial.n);
-        writer.unsigned(partial.n_null);
-        writer.unsigned(partial.bad_n);
-        if partial.n > 0 {
-            writer.signed(partial.sum);
-            writer.signed(partial.sum_sq);
-            writer.signed(i128::from(partial.min));
-            writer.signed(i128::from(partial.max) - i128::from(partial.min));
-        }
-        writer.unsigned(partial.hist.len() as u64);
-        let mut last = 0;
-        for (bin, count) in &partial.hist {
-            writer.unsigned(u64::from(bin.wrapping_sub(last)));
-            writer.unsigned(u64::from(*count));
-            last = *bin;
-        }
-    }
-    writer.0
-}
-
-fn read_partials(reader: &mut Reader<'_>) -> Option<PartialSet> {
-    reader.magic(PARTIALS_MAGIC)?;
-    let groups = reader.groups()?;
-    // No scorer has an empty name.
-    let scorer = Some(reader.string()?).filter(|name| !name.is_empty()).map(Arc::from);
-    let count = reader.count()?;
-    let mut rows = Vec::with_capacity(count);
-    let mut pane = 0_i64;
-    for _ in 0..count {
-        pane = pane.checked_add(reader.signed()?.try_into().ok()?)?;
-        let group = reader.index(groups.len())?;
-        let measure = Measure(reader.unsigned()?.try_into().ok()?);
-        let mut partial =
-            Partial { n: reader.unsigned()?, n_null: reader.unsigned()?, bad_n: reader.unsigned()?, ..Partial::default() };
-        if partial.n > 0 {
-            partial.sum = reader.signed()?;
-            partial.sum_sq = reader.signed()?;
-            partial.min = reader.signed()?.try_into().ok()?;
-            partial.max = reader.signed()?.checked_add(i128::from(partial.min))?.try_into().ok()?;
-        }
-        let bins = reader.count()?;
-        partial.hist.reserve_exact(bins);
-        let mut bin = 0_u16;
-        for _ in 0..bins {
-            bin = bin.wrapping_add(reader.unsigned()?.try_into().ok()?);
-            partial.hist.push((bin, reader.unsigned()?.try_into().ok()?));
-        }
-        rows.push(PartialRow { pane: Timestamp(pane), group, measure, partial });
-    }
-    Some(PartialSet { groups, rows, scorer })
+    read_ids(&mut reader).ok_or_else(|| damaged(path, "not ids"))
 }
 
 fn read_ids(reader: &mut Reader<'_>) -> Option<Ids> {
@@ -171,7 +101,7 @@ fn read_ids(reader: &mut Reader<'_>) -> Option<Ids> {
     let mut answers = Vec::with_capacity(count);
     let mut time = 0_i64;
     for _ in 0..count {
-        time = time.checked_add(reader.signed()?.try_into().ok()?)?;
+        time = time.wrapping_add(reader.signed()?);
         let group = reader.index(groups.len())?;
         let request_id = reader.string()?.to_owned();
         let repeat = reader.hash()?;
@@ -197,12 +127,12 @@ fn compress(table: &str, bytes: &[u8]) -> Result<Vec<u8>, Error> {
 
 fn decompress(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let size = zstd::bulk::Decompressor::upper_bound(bytes).filter(|size| *size <= MAX_BYTES);
-    let size = size.ok_or_else(|| damaged(path, "zstd"))?;
+    let size = size.ok_or_else(|| damaged(path, "not zstd, or too large"))?;
     zstd::bulk::decompress(bytes, size).map_err(|error| damaged(path, &error.to_string()))
 }
 
 fn damaged(path: &str, what: &str) -> Error {
-    Error::Damaged { path: path.to_owned(), reason: format!("not {what}") }
+    Error::Damaged { path: path.to_owned(), reason: what.to_owned() }
 }
 
 struct Writer(Vec<u8>);
@@ -217,14 +147,8 @@ impl Writer {
         self.0.push(value as u8);
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the low seven bits are meant, and what fits 64 bits takes the short way")]
-    fn signed(&mut self, value: i128) {
-        let mut zigzag = ((value << 1) ^ (value >> 127)).cast_unsigned();
-        while zigzag > u128::from(u64::MAX) {
-            self.0.push(zigzag as u8 | 0x80);
-            zigzag >>= 7;
-        }
-        self.unsigned(zigzag as u64);
+    fn signed(&mut self, value: i64) {
+        self.unsigned(((value << 1) ^ (value >> 63)).cast_unsigned());
     }
 
     fn string(&mut self, text: &str) {
@@ -279,16 +203,9 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn signed(&mut self) -> Option<i128> {
-        let mut zigzag = 0_u128;
-        for shift in (0..128).step_by(7) {
-            let byte = self.byte()?;
-            zigzag |= u128::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()));
-            }
-        }
-        None
+    fn signed(&mut self) -> Option<i64> {
+        let zigzag = self.unsigned()?;
+        Some((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
     }
 
     /// A number of items, each of at least one byte: no more than there are bytes, so that a damaged count allocates little.

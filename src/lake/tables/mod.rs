@@ -6,12 +6,14 @@ pub mod columns;
 mod file;
 mod interactions;
 mod internal;
+mod merge;
 mod rows;
 pub mod schema;
 
 pub(super) use file::Part;
 pub use internal::{Answer, Ids};
 pub(super) use internal::{IDS, PARTIALS, decode_ids, decode_partials};
+pub(super) use merge::merge;
 
 use super::Error;
 use crate::ingest::Epoch;
