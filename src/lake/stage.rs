@@ -8,6 +8,8 @@ use object_store::path::Path;
 
 use super::tables::{self, Ids, Part};
 use super::{Attempt, Error, Lake, failpoint};
+use crate::alert::Transition;
+use crate::evaluate::MetricRow;
 use crate::ingest::Epoch;
 use crate::log::{Entry, File};
 use crate::measure::PartialSet;
@@ -17,6 +19,17 @@ impl Lake {
     pub async fn stage_epoch(&self, attempt: &Attempt, epoch: &Arc<Epoch>) -> Result<Vec<File>, Error> {
         let (id, epoch) = (attempt.id().to_owned(), Arc::clone(epoch));
         self.stage(attempt, move || tables::epoch(&epoch, &id)).await
+    }
+
+    /// Writes an evaluation's rows of `metrics` and `alert_events` to the staging folder; returns the files for the entry.
+    pub async fn stage_evaluation(
+        &self,
+        attempt: &Attempt,
+        metrics: Vec<MetricRow>,
+        transitions: Vec<Transition>,
+    ) -> Result<Vec<File>, Error> {
+        let id = attempt.id().to_owned();
+        self.stage(attempt, move || tables::evaluation(&metrics, &transitions, &id)).await
     }
 
     /// Encodes on a thread that may block, then writes all files at once.

@@ -7,6 +7,7 @@ mod file;
 mod interactions;
 mod internal;
 mod merge;
+mod metrics;
 mod rows;
 pub mod schema;
 
@@ -16,6 +17,8 @@ pub(super) use internal::{IDS, PARTIALS, decode_ids, decode_partials};
 pub(super) use merge::merge;
 
 use super::Error;
+use crate::alert::Transition;
+use crate::evaluate::MetricRow;
 use crate::ingest::Epoch;
 
 /// Version of the tables' columns; part of every path.
@@ -29,6 +32,13 @@ pub(super) fn epoch(epoch: &Epoch, attempt: &str) -> Result<Vec<Part>, Error> {
     parts.extend(rows::rejects(&epoch.rows.rejects, attempt)?);
     parts.extend(internal::partials(&epoch.partials)?);
     parts.extend(internal::ids(epoch)?);
+    Ok(parts)
+}
+
+/// The files of an evaluation.
+pub(super) fn evaluation(metrics: &[MetricRow], transitions: &[Transition], attempt: &str) -> Result<Vec<Part>, Error> {
+    let mut parts = metrics::encode(metrics, attempt)?;
+    parts.extend(rows::alert_events(transitions, attempt)?);
     Ok(parts)
 }
 

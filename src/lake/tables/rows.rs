@@ -1,16 +1,18 @@
-//! The small tables: feedback, pipeline events, rejects.
+//! The small tables: feedback, pipeline events, alert events, rejects.
 //!
 //! Plain rows, so columns are simply collected one after the other.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::error::ArrowError;
 
-use super::columns::{FEEDBACK, PIPELINE_EVENTS, REJECTS};
+use super::columns::{ALERT_EVENTS, FEEDBACK, PIPELINE_EVENTS, REJECTS};
 use super::file::{Part, write};
 use super::interactions::constant;
 use super::schema::Table;
+use crate::alert::Transition;
 use crate::event::Timestamp;
 use crate::ingest::{FeedbackRow, PipelineRow, RejectRow};
 use crate::lake::Error;
@@ -105,6 +107,47 @@ pub(super) fn rejects(rows: &[RejectRow], attempt: &str) -> Result<Vec<Part>, Er
     )
 }
 
+/// The files of transitions of alerts.
+pub(super) fn alert_events(rows: &[Transition], attempt: &str) -> Result<Vec<Part>, Error> {
+    let mut labelled: Vec<(&Transition, String)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let labels: BTreeMap<&str, &str> = row.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let labels = serde_json::to_string(&labels).map_err(|error| Error::Parquet {
+            action: "encode",
+            table: ALERT_EVENTS.name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        labelled.push((row, labels));
+    }
+    let mut rows: Vec<&(&Transition, String)> = labelled.iter().collect();
+    rows.sort_by_key(|(row, _)| (row.event_time.days(), &row.rule, row.event_time));
+    by_date(
+        &ALERT_EVENTS,
+        attempt,
+        &rows,
+        |(row, _)| row.event_time,
+        |name, rows| match name {
+            "event_time" => Some(times(rows, |(row, _)| Some(row.event_time))),
+            "rule" => Some(texts(rows, |(row, _)| Some(&row.rule))),
+            "fingerprint" => Some(texts(rows, |(row, _)| Some(&row.fingerprint))),
+            "incident" => Some(texts(rows, |(row, _)| row.incident.as_deref())),
+            "from_state" => Some(texts(rows, |(row, _)| Some(&row.from_state))),
+            "to_state" => Some(texts(rows, |(row, _)| Some(&row.to_state))),
+            "reason" => Some(texts(rows, |(row, _)| Some(&row.reason))),
+            "verdict" => Some(texts(rows, |(row, _)| Some(&row.verdict))),
+            "value" => Some(floats(rows, |(row, _)| row.value)),
+            "n" => Some(integers(rows, |(row, _)| i64::try_from(row.n).ok())),
+            "lo" => Some(floats(rows, |(row, _)| row.lo)),
+            "hi" => Some(floats(rows, |(row, _)| row.hi)),
+            "baseline" => Some(floats(rows, |(row, _)| row.baseline)),
+            "baseline_n" => Some(integers(rows, |(row, _)| row.baseline_n.and_then(|n| i64::try_from(n).ok()))),
+            "severity" => Some(texts(rows, |(row, _)| Some(&row.severity))),
+            "labels" => Some(texts(rows, |(_, labels)| Some(labels))),
+            _ => None,
+        },
+    )
+}
+
 /// One file per date of rows that are sorted by date first. `event_date` and `log_entry_id` are filled in for every table.
 pub(super) fn by_date<Row>(
     table: &Table,
@@ -145,10 +188,6 @@ pub(super) fn integers<Row>(rows: &[&Row], value: impl Fn(&Row) -> Option<i64>) 
 
 pub(super) fn floats<Row>(rows: &[&Row], value: impl Fn(&Row) -> Option<f64>) -> ArrayRef {
     Arc::new(rows.iter().map(|row| value(row)).collect::<Float64Array>())
-}
-
-pub(super) fn flags<Row>(rows: &[&Row], value: impl Fn(&Row) -> Option<bool>) -> ArrayRef {
-    Arc::new(rows.iter().map(|row| value(row)).collect::<BooleanArray>())
 }
 
 pub(super) fn times<Row>(rows: &[&Row], value: impl Fn(&Row) -> Option<Timestamp>) -> ArrayRef {

@@ -6,6 +6,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::columns::TABLES;
 use super::{Part, internal};
+use crate::alert::Transition;
+use crate::evaluate::{MetricRow, ValueStatus};
 use crate::event::Timestamp;
 use crate::ingest::{
     AnswerIds, ContextRow, Epoch, FeedbackRow, INTEGER_COLUMNS, Interaction, PipelineRow, RejectRow, SCORE_COLUMNS, SYMBOL_COLUMNS,
@@ -100,9 +102,81 @@ fn rows_come_back_by_date_sorted_by_tenant_and_time() {
     assert_eq!(context.as_struct()["relevance"].as_primitive::<Float64Type>().value(0), 0.25);
 }
 
+fn metric(metric: &str, tenant: &str, minute: i64) -> MetricRow {
+    let mut group = Group::default();
+    group.0[0] = Some(tenant.into());
+    MetricRow {
+        metric: metric.into(),
+        window_start: Timestamp(minute * Timestamp::MINUTE_US),
+        window_s: 60,
+        group: Arc::new(group),
+        n: 4,
+        n_null: 1,
+        sum: 2.0,
+        sum_sq: 1.5,
+        min: Some(0.25),
+        max: None,
+        bad_n: 0,
+        value: Some(0.5),
+        value_status: ValueStatus::Thin,
+        lo: None,
+        hi: None,
+        p50: Some(0.5),
+        p90: None,
+        p95: None,
+        p99: None,
+        hist_edges: vec![0.25, 0.75],
+        hist_counts: vec![1, 3],
+        revision: 0,
+        is_final: true,
+        coverage: 1.0,
+        as_of: Timestamp(7),
+        scorer: None,
+    }
+}
+
+fn evaluation() -> Vec<Part> {
+    let metrics = [metric("b", "x", 1), metric("a", "y", 2), metric("a", "x", 3), metric("a", "x", 2), metric("a", "x", 1440)];
+    let transition = Transition {
+        event_time: Timestamp(60_000_000),
+        rule: "errors".into(),
+        fingerprint: "0123456789abcdef".into(),
+        incident: None,
+        from_state: "inactive".into(),
+        to_state: "pending".into(),
+        reason: "breach".into(),
+        verdict: "bad".into(),
+        value: Some(0.5),
+        n: 9,
+        lo: None,
+        hi: None,
+        baseline: None,
+        baseline_n: None,
+        severity: "page".into(),
+        labels: vec![("tenant".into(), "x\"y".into())],
+    };
+    super::evaluation(&metrics, &[transition], "0a").unwrap()
+}
+
+#[test]
+fn metric_rows_come_back_by_date_sorted_by_metric_tenant_and_window() {
+    let parts = evaluation();
+    let places: Vec<_> = parts.iter().map(|part| (part.table, part.date.as_str(), part.rows)).collect();
+    assert_eq!(places, [("metrics", "1970-01-01", 4), ("metrics", "1970-01-02", 1), ("alert_events", "1970-01-01", 1)]);
+    let rows = read(&parts[0]);
+    let text = |name: &str| -> Vec<_> { rows[name].as_string::<i32>().iter().map(Option::unwrap).map(str::to_owned).collect() };
+    assert_eq!(text("metric"), ["a", "a", "a", "b"]);
+    assert_eq!(text("tenant"), ["x", "x", "y", "x"]);
+    assert_eq!(text("value_status"), ["thin"; 4]);
+    let minutes = rows["window_start"].as_primitive::<TimestampMicrosecondType>().values().to_vec();
+    assert_eq!(minutes, [2, 3, 2, 1].map(|minute| minute * Timestamp::MINUTE_US));
+    assert_eq!(rows["hist_counts"].as_list::<i32>().value(3).as_primitive::<Int64Type>().values().to_vec(), [1, 3]);
+    assert_eq!(read(&parts[2])["labels"].as_string::<i32>().value(0), r#"{"tenant":"x\"y"}"#);
+}
+
 #[test]
 fn a_file_says_what_its_columns_mean_and_where_it_comes_from() {
-    for part in super::epoch(&epoch(), "0a").unwrap() {
+    for part in super::epoch(&epoch(), "0a").unwrap().into_iter().chain(evaluation()) {
         let table = TABLES.iter().find(|table| table.name == part.table).unwrap();
         let builder = ParquetRecordBatchReaderBuilder::try_new(part.bytes.clone()).unwrap();
         assert_eq!(builder.schema().fields(), table.schema().fields(), "{}", table.name);
