@@ -254,11 +254,11 @@ section! {
     /// How feedback finds its answer, and how a producer's repeats are recognised.
     Join {
         /// A repeat of (topic, tenant, request id) within this event time is a duplicate.
-        dedup_window: Duration = "1h" in "0s".."1d",
-        /// How long answers are remembered for feedback that comes soon. Later feedback is matched from the lake.
-        recent_window: Duration = "6h" in "1m".."7d",
-        /// Memory for the remembered answers.
-        recent_bytes: Size = "96MiB" in "1MiB".."16GiB",
+        dedup_window: Duration = "1h" in "1s".."1d",
+        /// Request ids remembered for that; about 40 bytes each. Beyond it the oldest are forgotten early.
+        dedup_ids: u64 = 2_000_000 in 10_000..1_000_000_000,
+        /// Answers remembered for feedback that comes soon; about 300 bytes each. Later feedback is matched from the lake.
+        recent_answers: u64 = 200_000 in 10_000..100_000_000,
     }
 }
 
@@ -279,10 +279,8 @@ section! {
     Measure {
         /// Dimensions that metrics are grouped by.
         group_by: Vec<Dimension> = ["tenant", "app", "response_model", "prompt_version", "variant"],
-        /// Groups per tenant and hour; what comes beyond goes to `__other__` and is counted.
-        max_groups_per_tenant: u32 = 200 in 1..10_000,
-        /// Tenants per hour; what comes beyond goes to `__other__` and is counted.
-        max_tenants: u32 = 1_000 in 1..100_000,
+        /// Groups per tenant and day; what comes beyond goes to `__other__` and is counted.
+        groups_per_tenant: u64 = 1_000 in 1..100_000,
     }
 }
 
@@ -457,6 +455,8 @@ section! {
         embedding: u64 = 16_384 in 1..1_000_000,
         /// Input is paused while rows and aggregates that wait to be committed exceed this.
         memory: Size = "256MiB" in "32MiB".."64GiB",
+        /// Memory of the minutes that are closed and may still be corrected (26 hours); beyond it the oldest are forgotten early.
+        window_memory: Size = "256MiB" in "16MiB".."64GiB",
     }
 }
 

@@ -1,9 +1,14 @@
 //! From the configuration to the plain settings of each module.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::resolve::Secrets;
-use super::sections::{Config, LogFormat};
+use super::sections::{Better, Clock, Config, LogFormat, OnLoss, Start, TextStorage};
+use crate::alert::{self, render};
 use crate::decode::redact;
-use crate::{decode, lake, telemetry};
+use crate::source::{self, dead_letter, files, kafka};
+use crate::{decode, evaluate, ingest, lake, telemetry};
 
 impl Config {
     /// Settings of the lake. `writer` is the name of this process.
@@ -29,7 +34,7 @@ impl Config {
     #[must_use]
     pub fn kafka_client(&self, secrets: &Secrets) -> Vec<(String, String)> {
         let kafka = &self.source.kafka;
-        let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let own = [
             ("bootstrap.servers", Some(kafka.brokers.join(","))),
             ("security.protocol", Some(kafka.protocol.as_str().to_owned())),
@@ -42,6 +47,124 @@ impl Config {
         ];
         let configured = kafka.properties.iter().map(|(name, value)| (name.clone(), value.clone()));
         own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).chain(configured).collect()
+    }
+
+    /// Names of the topics to read.
+    #[must_use]
+    pub fn topics(&self) -> Vec<String> {
+        self.source.topics.keys().cloned().collect()
+    }
+
+    /// Settings of the Kafka source.
+    #[must_use]
+    pub fn kafka(&self, secrets: &Secrets) -> kafka::Settings {
+        kafka::Settings {
+            start: self.start(),
+            on_loss: self.on_loss(),
+            max_value_bytes: saturated(self.limits.record_bytes.0),
+            ..kafka::Settings::new(self.kafka_client(secrets), self.source.kafka.group.clone(), self.topics())
+        }
+    }
+
+    /// Settings of the files source.
+    #[must_use]
+    pub fn files(&self) -> files::Settings {
+        files::Settings {
+            growth: if self.source.files.follow { files::Growth::Follow } else { files::Growth::Complete },
+            start: self.start(),
+            on_loss: self.on_loss(),
+            max_value_bytes: saturated(self.limits.record_bytes.0),
+            ..files::Settings::new(self.source.files.directory.clone(), self.topics())
+        }
+    }
+
+    /// Settings of the dead-letter topic, if refused records go there.
+    #[must_use]
+    pub fn dead_letters(&self, secrets: &Secrets) -> Option<dead_letter::Settings> {
+        let wanted = self.dead_letter.enabled && self.source.kind == super::SourceKind::Kafka;
+        wanted.then(|| dead_letter::Settings {
+            max_bytes: saturated(self.dead_letter.max_bytes.0),
+            ..dead_letter::Settings::new(self.kafka_client(secrets), self.dead_letter.topic.clone())
+        })
+    }
+
+    fn start(&self) -> source::Start {
+        match self.source.start {
+            Start::Beginning => source::Start::Beginning,
+            Start::End => source::Start::End,
+        }
+    }
+
+    fn on_loss(&self) -> source::OnLoss {
+        match self.source.on_loss {
+            OnLoss::Stop => source::OnLoss::Stop,
+            OnLoss::Continue => source::OnLoss::Continue,
+        }
+    }
+
+    /// Settings of ingest.
+    #[must_use]
+    pub fn ingest(&self, secrets: &Secrets) -> ingest::Settings {
+        let topics = self.source.topics.iter().map(|(name, topic)| {
+            let text = match topic.text {
+                TextStorage::Full => ingest::TextStorage::Full,
+                TextStorage::Hash => ingest::TextStorage::Hash,
+                TextStorage::None => ingest::TextStorage::None,
+            };
+            (name.clone(), ingest::Topic { input: topic.input, text })
+        });
+        let feedback = self.feedback.registry.iter().map(|(name, entry)| {
+            let positive = match entry.better {
+                Better::Higher => ingest::Positive::From(entry.positive_from),
+                Better::Lower => ingest::Positive::UpTo(entry.positive_from),
+            };
+            (name.clone(), ingest::FeedbackScale { lowest: entry.lowest, highest: entry.highest, positive })
+        });
+        let lateness = micros(self.time.lateness);
+        ingest::Settings {
+            topics: topics.collect(),
+            limits: self.decode_limits(),
+            lateness_us: [lateness, lateness, micros(self.time.pipeline_lateness)],
+            max_ahead_of_record_us: micros(self.time.record_skew),
+            max_ahead_of_clock_us: self.time.max_ahead.map(micros),
+            dedup_window_us: micros(self.join.dedup_window),
+            dedup_capacity: saturated(self.join.dedup_ids),
+            recent_capacity: saturated(self.join.recent_answers),
+            group_by: self.measure.group_by.clone(),
+            groups_per_tenant: saturated(self.measure.groups_per_tenant),
+            feedback: feedback.collect(),
+            key: secrets.privacy_key,
+        }
+    }
+
+    /// Settings of the evaluator.
+    #[must_use]
+    pub fn evaluate(&self) -> evaluate::Settings {
+        let usual = evaluate::Settings::default();
+        evaluate::Settings {
+            topics: self.source.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.input?))).collect(),
+            stuck_after_us: if self.time.clock == Clock::Events { None } else { usual.stuck_after_us },
+            groups_per_tenant: saturated(self.measure.groups_per_tenant),
+            closed_bytes_max: saturated(self.limits.window_memory.0),
+            ..usual
+        }
+    }
+
+    /// Who is told of alerts.
+    #[must_use]
+    pub fn recipients(&self) -> alert::Recipients {
+        let to = &self.mail.recipients;
+        alert::Recipients { page: to.page.clone(), ticket: to.ticket.clone(), info: to.info.clone() }
+    }
+
+    /// Settings of the mails' text.
+    #[must_use]
+    pub fn render(&self) -> render::Settings {
+        render::Settings {
+            from: self.mail.from.clone(),
+            lake: self.lake.url.0.clone(),
+            runbooks: self.mail.runbook_url.clone().unwrap_or_default(),
+        }
     }
 
     /// Settings of redaction.
@@ -68,6 +191,11 @@ impl Config {
             level: self.telemetry.log_level.as_str(),
         }
     }
+}
+
+/// Durations are bounded far below the 292,000 years that fit.
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Bounds beyond the address space are no bounds.
