@@ -22,7 +22,6 @@ pub struct Part {
     /// Its value.
     pub value: String,
     /// The metric there.
-    #[serde(with = "super::exact")]
     pub metric: Option<f64>,
     /// Values behind it.
     pub n: u64,

@@ -30,14 +30,12 @@ pub struct Incident {
     /// Why it was over.
     pub ended_by: Option<Reason>,
     /// Worst value, as the rule sees it.
-    #[serde(with = "super::exact")]
     pub worst: Option<f64>,
     /// When that was.
     pub worst_at: Timestamp,
     /// How often it was reopened.
     pub reopened: u32,
     /// How bad the last mail said it is.
-    #[serde(with = "super::exact")]
     pub told: Option<f64>,
     /// When that was.
     pub told_at: Timestamp,

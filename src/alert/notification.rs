@@ -55,7 +55,6 @@ pub struct Ending {
     /// When it had fired.
     pub fired_at: Timestamp,
     /// Worst value while it was on.
-    #[serde(with = "super::exact")]
     pub worst: Option<f64>,
     /// When that was (end of the window).
     pub worst_at: Timestamp,

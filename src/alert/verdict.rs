@@ -45,16 +45,12 @@ pub struct Numbers {
     /// The baseline, if the rule has one and it has enough values.
     pub baseline: Option<Observation>,
     /// `value - baseline`.
-    #[serde(with = "super::exact")]
     pub delta: Option<f64>,
     /// `delta / baseline`.
-    #[serde(with = "super::exact")]
     pub delta_pct: Option<f64>,
     /// `delta` in standard errors.
-    #[serde(with = "super::exact")]
     pub z: Option<f64>,
     /// The metric's own p, or the two-sided normal p of `z`.
-    #[serde(with = "super::exact")]
     pub p: Option<f64>,
 }
 

@@ -87,7 +87,8 @@ impl State {
     ) {
         self.evaluated_until = self.evaluated_until.max(minute_end);
         self.end_removed(rules, minute_end, now, out);
-        for rule in rules.rules.iter().filter(|rule| rule.mode != Mode::Off && !rule.watches_the_service()) {
+        let due = |rule: &&Rule| rule.mode != Mode::Off && !rule.watches_the_service() && measurements.is_due(&rule.query.metric);
+        for rule in rules.rules.iter().filter(due) {
             self.step_rule(&Moment { rules, rule, measurements, t: minute_end, now }, out);
         }
         self.incidents.retain(|incident| incident.ended_at.is_none_or(|at| minute_end.0 - at.0 < incident::REMEMBER_US));
