@@ -88,3 +88,6 @@ pub struct Counters {
     /// Minute of the log's time at which rules on the service were last judged.
     pub(crate) service_minute: Option<Timestamp>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,390 @@
+//! However the input is cut, ordered, delayed or restarted, the last revision of every row equals one slow recomputation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::derive::{Cells, derive, of_values};
+use super::{MetricRow, Query, Settings, State, Tick, ValueStatus, drift};
+use crate::event::{Input, Timestamp};
+use crate::log::{Entry, Health, Kind, Outcomes};
+use crate::measure::registry::{Rows, Statistic, Value};
+use crate::measure::{
+    Accumulator, Answer, AnswerState, Dimension, EndedRun, Group, Measure, Partial, PartialSet, Polarity, Registry, StatusClass, Window,
+    measures, observe_answer_feedback, observe_feedback,
+};
+
+const MINUTE: i64 = Timestamp::MINUTE_US;
+const HOUR: i64 = Timestamp::HOUR_US;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Request { copies: u32, latency_us: i64, score: Option<i64>, status: StatusClass, scorer: bool },
+    Feedback { answered_us: i64, polarity: Polarity, first: bool },
+    Run { failed: bool },
+}
+
+#[derive(Clone, Debug)]
+struct Placed {
+    at: Timestamp,
+    group: u32,
+    event: Event,
+}
+
+fn groups() -> Vec<Group> {
+    ["v1", "v2", "v3"]
+        .into_iter()
+        .enumerate()
+        .map(|(at, version)| {
+            let mut group = Group::default();
+            group.0[Dimension::Tenant as usize] = Some(if at == 2 { "b" } else { "a" }.into());
+            group.0[Dimension::App as usize] = Some("app".into());
+            group.0[Dimension::PromptVersion as usize] = Some(version.into());
+            group
+        })
+        .collect()
+}
+
+fn scorer(second: bool) -> Arc<str> {
+    if second { "s2" } else { "s1" }.into()
+}
+
+/// The partials of some events that one scorer has seen.
+fn partials<'a>(events: impl Iterator<Item = &'a Placed>, second: bool) -> PartialSet {
+    let mut accumulator = Accumulator::default();
+    for placed in events {
+        match &placed.event {
+            Event::Request { copies, latency_us, score, status, .. } => {
+                for copy in 0..*copies {
+                    let answer = Answer {
+                        latency_us: Some(latency_us + i64::from(copy % 7) * 1_000),
+                        prompt_length: Some(i64::from(copy % 11) + latency_us / 100_000),
+                        state: Some(if score.is_some() { AnswerState::Scored } else { AnswerState::NoClaims }),
+                        refusal: Some(copy % 5 == 0),
+                        scores: [*score, None, *score, None, None, None, None],
+                        tokens: [Some(10), Some(20), None, None, None],
+                        ..Answer::new(*status)
+                    };
+                    answer.observe(&mut accumulator.at(placed.at, placed.group));
+                }
+            }
+            Event::Feedback { answered_us, polarity, first } => {
+                accumulator.at(placed.at, placed.group).count(measures::FEEDBACK);
+                observe_feedback(Some(500_000_000), *polarity, accumulator.at(placed.at, placed.group));
+                let answered = placed.at.plus(-answered_us);
+                observe_answer_feedback(None, *polarity, accumulator.at(answered, placed.group));
+                if *first {
+                    accumulator.at(answered, placed.group).count(measures::ANSWER_RATED);
+                }
+            }
+            Event::Run { failed } => {
+                let run = EndedRun {
+                    failed: *failed,
+                    duration_us: Some(3_000_000),
+                    rows_out: Some(5),
+                    rows_failed: None,
+                    published_us: Some(placed.at.0),
+                };
+                run.observe(&mut accumulator.at(placed.at, placed.group));
+            }
+        }
+    }
+    PartialSet { scorer: Some(scorer(second)), ..accumulator.take(groups()) }
+}
+
+fn entry(number: u64, written_at: Timestamp, watermarks: BTreeMap<String, Timestamp>) -> Entry {
+    Entry {
+        format: 1,
+        number,
+        id: String::new(),
+        kind: Kind::Ingest,
+        writer: "test".to_owned(),
+        written_at,
+        cursors: Vec::new(),
+        watermarks,
+        outcomes: Outcomes::default(),
+        files: Vec::new(),
+        remove: Vec::new(),
+        lost: Vec::new(),
+        transitions: Vec::new(),
+        outbox: Vec::new(),
+        decisions: Vec::new(),
+        health: Health::default(),
+    }
+}
+
+fn settings() -> Settings {
+    let topics = [("g".to_owned(), Input::Gateway), ("f".to_owned(), Input::Feedback), ("p".to_owned(), Input::Pipeline)];
+    Settings { topics: topics.into(), ..Settings::default() }
+}
+
+fn state() -> State {
+    State::new(settings(), Arc::new(Registry::builtin().unwrap()))
+}
+
+const PARTITIONS: [&str; 4] = ["g/0", "g/1", "f/0", "p/0"];
+
+/// One entry of a plan: how far each partition's watermark moves, and whether the evaluator restarts after it.
+#[derive(Clone, Debug)]
+struct Step {
+    moves_minutes: [i64; 4],
+    restarts: bool,
+}
+
+/// Runs events, each in the entry it is assigned to, and ends with every window of the first day closed.
+fn run(events: &[(Placed, prop::sample::Index)], steps: &[Step]) -> (Vec<MetricRow>, State) {
+    let mut state = state();
+    let mut rows = Vec::new();
+    let mut marks = [Timestamp(0); 4];
+    let mut number = 0;
+    let mut step = |state: &mut State, marks: &[Timestamp; 4], set: PartialSet| {
+        number += 1;
+        let watermarks = PARTITIONS.iter().map(|name| (*name).to_owned()).zip(*marks).collect();
+        state.absorb(&entry(number, Timestamp(i64::try_from(number).unwrap() * MINUTE), watermarks), set);
+        state.advance(&mut rows, &mut |_, _| {});
+    };
+    for (at, plan) in steps.iter().enumerate() {
+        for second in [false, true] {
+            let mine = events.iter().filter(|(_, to)| to.index(steps.len()) == at).map(|(placed, _)| placed);
+            let set = partials(mine.filter(|placed| is_by(placed, second)), second);
+            step(&mut state, &marks, set);
+        }
+        for (mark, minutes) in marks.iter_mut().zip(plan.moves_minutes) {
+            *mark = mark.plus(minutes * MINUTE);
+        }
+        step(&mut state, &marks, PartialSet::default());
+        if plan.restarts {
+            let bytes = state.to_bytes().unwrap();
+            state = State::from_bytes(&bytes, settings(), Arc::new(Registry::builtin().unwrap())).unwrap();
+            assert_eq!(state.to_bytes().unwrap(), bytes, "a snapshot of a restored state is the same snapshot");
+        }
+    }
+    for hours in [40, 60, 80] {
+        step(&mut state, &[Timestamp(hours * HOUR); 4], PartialSet::default());
+    }
+    (rows, state)
+}
+
+fn is_by(placed: &Placed, second: bool) -> bool {
+    matches!(placed.event, Event::Request { scorer, .. } if scorer) == second
+}
+
+type Key = (Arc<str>, Timestamp, i64, Group, Option<Arc<str>>);
+
+/// What must be equal.
+#[derive(Clone, Debug, PartialEq)]
+struct Numbers {
+    counts: (i64, i64, i64),
+    sums: (f64, f64),
+    value: Option<f64>,
+    status: ValueStatus,
+    bounds: [Option<f64>; 4],
+    quantiles: [Option<f64>; 4],
+    hist: (Vec<f64>, Vec<i64>),
+}
+
+/// The last revision of every row of the first 28 hours.
+fn last(rows: &[MetricRow]) -> BTreeMap<Key, Numbers> {
+    let mut revisions: BTreeMap<Key, (i64, Numbers)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.window_start.plus(row.window_s * Timestamp::SECOND_US) <= Timestamp(28 * HOUR)) {
+        let key = (row.metric.clone(), row.window_start, row.window_s, (*row.group).clone(), row.scorer.clone());
+        let numbers = Numbers {
+            counts: (row.n, row.n_null, row.bad_n),
+            sums: (row.sum, row.sum_sq),
+            value: row.value,
+            status: row.value_status,
+            bounds: [row.lo, row.hi, row.min, row.max],
+            quantiles: [row.p50, row.p90, row.p95, row.p99],
+            hist: (row.hist_edges.clone(), row.hist_counts.clone()),
+        };
+        for number in [row.value, row.lo, row.hi, row.p50, Some(row.sum), Some(row.sum_sq), Some(row.coverage)] {
+            assert!(number.is_none_or(f64::is_finite), "{row:?}");
+        }
+        let before = revisions.insert(key, (row.revision, numbers));
+        assert!(before.is_none_or(|(revision, _)| revision < row.revision), "revisions rise: {row:?}");
+    }
+    revisions.into_iter().map(|(key, (_, numbers))| (key, numbers)).collect()
+}
+
+/// Everything at once, without panes, watermarks or revisions.
+fn slowly(events: &[Placed]) -> BTreeMap<Key, Numbers> {
+    let registry = Registry::builtin().unwrap();
+    let names = groups();
+    let mut minutes: BTreeMap<(Timestamp, u32, Option<Arc<str>>, Measure), Partial> = BTreeMap::new();
+    for second in [false, true] {
+        for row in partials(events.iter().filter(|placed| is_by(placed, second)), second).rows {
+            let by = row.measure.info().scored.then(|| scorer(second));
+            minutes.entry((row.pane, row.group, by, row.measure)).or_default().merge(&row.partial);
+        }
+    }
+    let mut expected = BTreeMap::new();
+    for window in Window::ALL {
+        type Cell = BTreeMap<Measure, Partial>;
+        let mut windows: BTreeMap<(Timestamp, u32, Option<Arc<str>>), Cell> = BTreeMap::new();
+        for ((pane, group, by, measure), partial) in &minutes {
+            let cell = windows.entry((pane.floor(window.us()), *group, by.clone())).or_default();
+            cell.entry(*measure).or_default().merge(partial);
+        }
+        for ((start, group, by), cell) in &windows {
+            let mut cells: Cells<'_> = [None; measures::COUNT];
+            for (measure, partial) in cell {
+                cells[measure.index()] = Some(partial);
+            }
+            for metric in registry.metrics().iter().filter(|metric| metric.windows.contains(&window)) {
+                let Some(derived) = derive(metric, &cells, window.us()).filter(|_| metric.scored == by.is_some()) else { continue };
+                if metric.rows == Rows::Occurring && derived.sum == 0.0 {
+                    continue;
+                }
+                let shown = metric.shown().and_then(|measure| Some((measure, cells[measure.index()]?)));
+                let key = (metric.name.clone(), *start, window.seconds(), names[*group as usize].clone(), by.clone());
+                expected.insert(key, numbers(derived, shown));
+            }
+        }
+    }
+    expected.extend(slow_ages(events, &registry));
+    expected.extend(slow_drift(&minutes, &registry));
+    expected
+}
+
+fn numbers(derived: super::derive::Derived, shown: Option<(Measure, &Partial)>) -> Numbers {
+    let seen = derived.observation;
+    let hist = shown.map(|(measure, partial)| {
+        let edge = |bin: u16| measure.info().edges.range(bin).1 as f64 / measure.info().scale as f64;
+        partial.hist.iter().map(|(bin, count)| (edge(*bin), i64::from(*count))).unzip()
+    });
+    let whole = |count: u64| i64::try_from(count).unwrap();
+    Numbers {
+        counts: (whole(seen.n), whole(seen.n_null), whole(seen.bad_n)),
+        sums: (derived.sum, derived.sum_sq),
+        value: seen.value,
+        status: derived.status.unwrap_or(ValueStatus::Ok),
+        bounds: [seen.lo, seen.hi, seen.min, seen.max],
+        quantiles: [seen.p50, seen.p90, seen.p95, seen.p99],
+        hist: hist.unwrap_or_default(),
+    }
+}
+
+fn slow_ages(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {
+    let metric = registry.get("index.freshness_s").unwrap();
+    let mut expected = BTreeMap::new();
+    for (number, group) in (0_u32..).zip(groups()) {
+        let published: Vec<Timestamp> = events
+            .iter()
+            .filter(|placed| placed.group == number && matches!(placed.event, Event::Run { failed: false }))
+            .map(|placed| placed.at)
+            .collect();
+        // The first pane of the pipeline's topic is the first that can close.
+        let Some(first) = events.iter().filter(|placed| matches!(placed.event, Event::Run { .. })).map(|placed| placed.at).min() else {
+            continue;
+        };
+        for window in &metric.windows {
+            let mut end = first.floor(window.us()).plus(window.us());
+            while end <= Timestamp(28 * HOUR) {
+                if let Some(newest) = published.iter().filter(|at| **at <= end).max() {
+                    let age = (end.0 - newest.0) as f64 / 1e6;
+                    let numbers = Numbers {
+                        counts: (1, 0, 0),
+                        sums: (age, age * age),
+                        value: Some(age),
+                        status: ValueStatus::Ok,
+                        bounds: [None, None, Some(age), Some(age)],
+                        quantiles: [None; 4],
+                        hist: (Vec::new(), Vec::new()),
+                    };
+                    expected.insert((metric.name.clone(), end.plus(-window.us()), window.seconds(), group.clone(), None), numbers);
+                }
+                end = end.plus(window.us());
+            }
+        }
+    }
+    expected
+}
+
+fn slow_drift(
+    minutes: &BTreeMap<(Timestamp, u32, Option<Arc<str>>, Measure), Partial>,
+    registry: &Registry,
+) -> BTreeMap<Key, Numbers> {
+    let by_app = |group: u32| {
+        let whole = &groups()[group as usize];
+        let mut kept = Group::default();
+        for dimension in [Dimension::Tenant, Dimension::App] {
+            kept.0[dimension as usize] = whole.get(dimension).cloned();
+        }
+        kept
+    };
+    let mut hours: BTreeMap<(Group, Option<Arc<str>>, Measure), BTreeMap<Timestamp, Partial>> = BTreeMap::new();
+    for ((pane, group, by, measure), partial) in minutes {
+        let hour = hours.entry((by_app(*group), by.clone(), *measure)).or_default();
+        hour.entry(pane.floor(HOUR)).or_default().merge(partial);
+    }
+    let mut expected = BTreeMap::new();
+    for metric in registry.metrics() {
+        let Value::Drift { of, statistic } = metric.value else { continue };
+        for ((group, by, _), hours) in hours.iter().filter(|((_, _, measure), _)| *measure == of) {
+            for (hour, window) in hours.iter().filter(|(_, window)| window.n > 0) {
+                let mut reference = Partial::default();
+                hours.range(hour.plus(-24 * HOUR)..*hour).for_each(|(_, earlier)| reference.merge(earlier));
+                let found = drift(&window.hist, &reference.hist);
+                let mut derived = of_values(of, window);
+                derived.observation.value = found.map(|found| match statistic {
+                    Statistic::Psi => found.psi,
+                    Statistic::PsiP => found.p,
+                    Statistic::Js => found.js,
+                });
+                derived.status = found.is_none().then_some(ValueStatus::Thin);
+                let key = (metric.name.clone(), *hour, 3_600, group.clone(), by.clone());
+                expected.insert(key, numbers(derived, Some((of, window))));
+            }
+        }
+    }
+    expected
+}
+
+fn events() -> impl Strategy<Value = Placed> {
+    let request = (1_u32..300, 0_i64..5_000_000, prop::option::of(0_i64..=1_000_000_000), 0_usize..4, any::<bool>()).prop_map(
+        |(copies, latency_us, score, status, scorer)| {
+            let classes = [StatusClass::Ok, StatusClass::Ok, StatusClass::Throttled429, StatusClass::Client4xx];
+            Event::Request { copies, latency_us, score, status: classes[status], scorer }
+        },
+    );
+    let feedback = (0_i64..3 * HOUR, 0_usize..3, any::<bool>()).prop_map(|(answered_us, polarity, first)| Event::Feedback {
+        answered_us,
+        polarity: [Polarity::Positive, Polarity::Negative, Polarity::Unknown][polarity],
+        first,
+    });
+    let run = any::<bool>().prop_map(|failed| Event::Run { failed });
+    let event = prop_oneof![4 => request, 2 => feedback, 1 => run];
+    (3 * HOUR..6 * HOUR, 0_u32..3, event).prop_map(|(at, group, event)| Placed { at: Timestamp(at), group, event })
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = (prop::array::uniform4(0_i64..150), any::<bool>())
+        .prop_map(|(moves_minutes, restarts)| Step { moves_minutes, restarts });
+    prop::collection::vec(step, 1..6)
+}
+
+fn differences(found: &BTreeMap<Key, Numbers>, expected: &BTreeMap<Key, Numbers>) -> Vec<String> {
+    let describe = |key: &Key| format!("{} {} {}s {:?} {:?}", key.0, key.1, key.2, key.3.get(Dimension::PromptVersion), key.4);
+    let missing = expected.keys().filter(|key| !found.contains_key(*key)).map(|key| format!("missing: {}", describe(key)));
+    let more = found.keys().filter(|key| !expected.contains_key(*key)).map(|key| format!("not expected: {}", describe(key)));
+    let other = expected.iter().filter_map(|(key, numbers)| {
+        let ours = found.get(key).filter(|ours| *ours != numbers)?;
+        Some(format!("different: {}\n  found    {ours:?}\n  expected {numbers:?}", describe(key)))
+    });
+    missing.chain(more).chain(other).take(5).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_cut_order_delay_or_restart_gives_the_rows_of_one_slow_recomputation(
+        events in prop::collection::vec((events(), any::<prop::sample::Index>()), 1..25), steps in steps(),
+    ) {
+        let (rows, _) = run(&events, &steps);
+        let expected = slowly(&events.iter().map(|(placed, _)| placed.clone()).collect::<Vec<_>>());
+        let differences = differences(&last(&rows), &expected);
+        prop_assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
+}
