@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Dimension;
+use crate::event::Input;
+use crate::measure::registry::Value;
+use crate::measure::{self, Dimension, Registry};
 
 /// How a metric's numbers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +52,46 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// The names of a registry.
+    #[must_use]
+    pub fn of(registry: &Registry) -> Self {
+        Self { metrics: registry.metrics().iter().map(described).collect() }
+    }
+
     /// The metric of that name.
     pub fn metric(&self, name: &str) -> Option<&Metric> {
         self.metrics.iter().find(|metric| metric.name == name)
     }
+}
+
+fn described(metric: &measure::Metric) -> Metric {
+    let unit = match metric.unit.as_str() {
+        "ratio" | "score" => Unit::Share,
+        "ms" => Unit::Milliseconds,
+        "s" => Unit::Seconds,
+        "USD" => Unit::Dollars,
+        _ => Unit::Number,
+    };
+    let scale = if matches!(metric.value, Value::Count(_) | Value::Total(_)) { Scale::Total } else { Scale::Comparable };
+    let dimensions = match &metric.value {
+        Value::Service(_) => Vec::new(),
+        Value::Age(_) => vec![Dimension::Tenant, Dimension::App, Dimension::Index],
+        _ => Dimension::ALL.into_iter().filter(|dimension| has(metric, *dimension)).collect(),
+    };
+    Metric { name: metric.name.to_string(), unit, scale, dimensions }
+}
+
+/// Whether all inputs of a metric know a dimension.
+fn has(metric: &measure::Metric, dimension: Dimension) -> bool {
+    metric.inputs.iter().all(|input| match dimension {
+        Dimension::Tenant | Dimension::App => true,
+        Dimension::ResponseModel | Dimension::PromptVersion | Dimension::Variant | Dimension::Environment => {
+            input == Input::Gateway
+        }
+        Dimension::Job => input == Input::Pipeline,
+        Dimension::FeedbackName => input == Input::Feedback,
+        Dimension::Index => input == Input::Gateway,
+    })
 }
 
 impl Unit {

@@ -11,8 +11,8 @@ use crate::event::{Input, Timestamp};
 use crate::log::{Entry, Health, Kind, Outcomes};
 use crate::measure::registry::{Rows, Statistic, Value};
 use crate::measure::{
-    Accumulator, Answer, AnswerState, Dimension, EndedRun, Group, Measure, Partial, PartialSet, Polarity, Registry, StatusClass, Window,
-    measures, observe_answer_feedback, observe_feedback,
+    Accumulator, Answer, AnswerState, Dimension, EndedRun, Group, Measure, Partial, PartialSet, Polarity, Registry, StatusClass,
+    Window, measures, observe_answer_feedback, observe_feedback,
 };
 
 const MINUTE: i64 = Timestamp::MINUTE_US;
@@ -275,7 +275,8 @@ fn slow_ages(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {
             .map(|placed| placed.at)
             .collect();
         // The first pane of the pipeline's topic is the first that can close.
-        let Some(first) = events.iter().filter(|placed| matches!(placed.event, Event::Run { .. })).map(|placed| placed.at).min() else {
+        let Some(first) = events.iter().filter(|placed| matches!(placed.event, Event::Run { .. })).map(|placed| placed.at).min()
+        else {
             continue;
         };
         for window in &metric.windows {
@@ -359,8 +360,8 @@ fn events() -> impl Strategy<Value = Placed> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (prop::array::uniform4(0_i64..150), any::<bool>())
-        .prop_map(|(moves_minutes, restarts)| Step { moves_minutes, restarts });
+    let step =
+        (prop::array::uniform4(0_i64..150), any::<bool>()).prop_map(|(moves_minutes, restarts)| Step { moves_minutes, restarts });
     prop::collection::vec(step, 1..6)
 }
 

@@ -48,7 +48,7 @@ fn a_claim_without_a_result_is_repeated_after_two_minutes_by_another_process_onl
     outbox.queue(sample::notification(Kind::Firing, 1, at(0)));
     assert_eq!(claimed(&mut outbox, at(0)).len(), 2);
     assert!(claimed(&mut outbox, at(600)).is_empty(), "still being sent here");
-    let mut restarted: Outbox = serde_json::from_str(&serde_json::to_string(&outbox).unwrap()).unwrap();
+    let mut restarted: Outbox = postcard::from_bytes(&postcard::to_stdvec(&outbox).unwrap()).unwrap();
     assert!(claimed(&mut restarted, at(119)).is_empty());
     let again = restarted.claim(at(120), at(120));
     assert_eq!(again.len(), 2);

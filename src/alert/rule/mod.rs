@@ -171,6 +171,13 @@ pub struct Recipients {
 }
 
 impl Recipients {
+    /// One address for all.
+    #[must_use]
+    pub fn everything_to(address: &str) -> Self {
+        let all = || vec![address.to_owned()];
+        Self { page: all(), ticket: all(), info: all() }
+    }
+
     /// Who is told, in configured order, each once.
     pub fn of(&self, severity: Severity) -> Vec<String> {
         let all = match severity {

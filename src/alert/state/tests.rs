@@ -76,7 +76,7 @@ fn a_replay_in_two_halves_over_a_snapshot_gives_the_same_state_and_transitions()
     for cut in [1, 92, 93, 94, 110, 126, 131, 145, 219] {
         let mut first = State::default();
         let mut transitions = run(&mut first, &rules, &table, 1..cut);
-        let mut second: State = serde_json::from_str(&serde_json::to_string(&first).unwrap()).unwrap();
+        let mut second: State = postcard::from_bytes(&postcard::to_stdvec(&first).unwrap()).unwrap();
         transitions.extend(run(&mut second, &rules, &table, cut..220));
         assert_eq!(transitions, expected, "cut at {cut}");
         assert_eq!(serde_json::to_value(&second).unwrap(), serde_json::to_value(&whole).unwrap(), "cut at {cut}");
