@@ -1,4 +1,4 @@
-//! Reads what the configuration only names: secrets, certificates, folders. Every absence is reported at once.
+//! Reads what the configuration only names: secrets and certificates; looks for folders. Every absence is reported at once.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::reader::Places;
 use super::secret::{self, Secret};
 use super::{Diagnostic, Loaded, SourceKind};
 
-/// The secrets that the service works with.
+/// The content of files and variables that the configuration names.
 #[derive(Clone)]
 pub struct Secrets {
     /// Key of all hashes and placeholders.
@@ -16,6 +16,8 @@ pub struct Secrets {
     pub kafka_password: Option<Secret>,
     /// Password for the mail server, if one is configured.
     pub mail_password: Option<Secret>,
+    /// Certificates (PEM) that the mail server's is checked against, if they are configured.
+    pub mail_authority: Option<Vec<u8>>,
 }
 
 impl fmt::Debug for Secrets {
@@ -28,7 +30,7 @@ impl Secrets {
     /// No secrets, to go on checking where some are missing.
     #[must_use]
     pub fn absent() -> Self {
-        Self { privacy_key: [0; 32], kafka_password: None, mail_password: None }
+        Self { privacy_key: [0; 32], kafka_password: None, mail_password: None, mail_authority: None }
     }
 }
 
@@ -56,10 +58,12 @@ impl Loaded {
         }
         let mail = &config.mail;
         let mail_password = resolver.password("mail", mail.password_file.as_deref(), mail.password_env.as_deref());
-        resolver.file("mail.ca_file", mail.ca_file.as_deref());
+        let mail_authority = resolver.file("mail.ca_file", mail.ca_file.as_deref());
         resolver.folder("alerts.directory", config.alerts.directory.as_deref());
         match privacy_key {
-            Some(privacy_key) if resolver.found.is_empty() => Ok(Secrets { privacy_key, kafka_password, mail_password }),
+            Some(privacy_key) if resolver.found.is_empty() => {
+                Ok(Secrets { privacy_key, kafka_password, mail_password, mail_authority })
+            }
             _ => Err(resolver.found),
         }
     }
@@ -107,11 +111,15 @@ impl Resolver<'_> {
         }
     }
 
-    fn file(&mut self, path: &str, file: Option<&Path>) {
-        let Some(file) = file else { return };
-        if let Err(error) = std::fs::File::open(file) {
-            let message = format!("{path}: cannot read {}: {error}", file.display());
-            self.mistake(path, message, "a file that the service may read", "correct the path or the permissions");
+    fn file(&mut self, path: &str, file: Option<&Path>) -> Option<Vec<u8>> {
+        let file = file?;
+        match std::fs::read(file) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                let message = format!("{path}: cannot read {}: {error}", file.display());
+                self.mistake(path, message, "a file that the service may read", "correct the path or the permissions");
+                None
+            }
         }
     }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::resolve::Secrets;
-use super::sections::{Better, Clock, Config, LogFormat, OnLoss, Start, TextStorage};
+use super::sections::{Better, Clock, Config, LogFormat, MailTls, OnLoss, Start, TextStorage};
 use crate::alert::{self, render};
 use crate::decode::redact;
+use crate::notify::{self, Mailer};
 use crate::source::{self, dead_letter, files, kafka};
 use crate::{decode, evaluate, ingest, lake, telemetry};
 
@@ -165,6 +166,33 @@ impl Config {
             lake: self.lake.url.0.clone(),
             runbooks: self.mail.runbook_url.clone().unwrap_or_default(),
         }
+    }
+
+    /// Where mail goes; `None` if it goes nowhere.
+    ///
+    /// # Errors
+    /// If the sender's address or the certificates cannot be used.
+    pub fn mailer(&self, secrets: &Secrets) -> Result<Option<Mailer>, notify::Error> {
+        let mail = &self.mail;
+        if let Some(folder) = &mail.directory {
+            return Ok(Some(Mailer::Directory(notify::Directory::new(folder.clone()))));
+        }
+        let Some(host) = &mail.host else { return Ok(None) };
+        let (tls, usual_port) = match mail.tls {
+            MailTls::Starttls => (notify::Tls::StartTls, 587),
+            MailTls::Implicit => (notify::Tls::Implicit, 465),
+        };
+        let password = secrets.mail_password.as_ref().map(|password| password.expose().to_owned());
+        let settings = notify::Settings {
+            host: host.clone(),
+            port: mail.port.unwrap_or(usual_port),
+            tls,
+            ca_pem: secrets.mail_authority.clone(),
+            credentials: mail.username.clone().zip(password),
+            from: mail.from.clone(),
+            timeout: mail.timeout,
+        };
+        Ok(Some(Mailer::Smtp(notify::Smtp::new(settings)?)))
     }
 
     /// Settings of redaction.

@@ -87,6 +87,7 @@ fn connect(loaded: &Loaded, secrets: &Secrets) -> Result<Vec<Probe>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::operational)?;
     runtime.block_on(async {
         probes.push(probe::lake(&loaded.config).await);
+        probes.extend(probe::mail(&loaded.config, secrets).await);
         probes.extend(probe::collector(&loaded.config).await);
     });
     Ok(probes)

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::config::{Config, Secrets};
 use crate::lake::{self, Lake};
+use crate::notify;
 
 /// How long one probe may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,6 +69,39 @@ pub(super) async fn lake(config: &Config) -> Probe {
         )),
     };
     Probe::new(format!("lake {}", settings.location), result)
+}
+
+/// Connects to the mail server, encrypts and logs in, or writes to the folder for mail, if one is configured.
+pub(super) async fn mail(config: &Config, secrets: &Secrets) -> Option<Probe> {
+    let (subject, well) = match (&config.mail.directory, &config.mail.host) {
+        (Some(folder), _) => (format!("mail folder {}", folder.display()), "can be written"),
+        (None, Some(host)) if config.mail.username.is_some() => (format!("mail server {host}"), "encrypts and takes the log-in"),
+        (None, Some(host)) => (format!("mail server {host}"), "encrypts; no log-in is configured"),
+        (None, None) => return None,
+    };
+    let unusable = |error: notify::Error| {
+        let remedy = match error {
+            notify::Error::Address { .. } => "correct the address in [mail]",
+            notify::Error::Certificates(_) => "correct [mail] ca_file",
+            notify::Error::Folder { .. } => "create the folder of [mail] directory, or let the service write to it",
+            notify::Error::Server { .. } => {
+                "check [mail] host, port, tls, ca_file, username and the password; `groundwire alerts send-test` sends a mail"
+            }
+        };
+        Problem::new(error.to_string(), remedy)
+    };
+    let result = match config.mailer(secrets) {
+        Ok(None) => return None,
+        Err(error) => Err(unusable(error)),
+        Ok(Some(mailer)) => match tokio::time::timeout(config.mail.timeout, mailer.test_connection()).await {
+            Ok(tested) => tested.map(|()| well.to_owned()).map_err(unusable),
+            Err(_) => {
+                let remedy = "check [mail] host, port and tls (465 wants \"implicit\", 587 \"starttls\"), and the network";
+                Err(Problem::new(format!("no answer within {} s", config.mail.timeout.as_secs()), remedy))
+            }
+        },
+    };
+    Some(Probe::new(subject, result))
 }
 
 /// Sends an empty export to the OpenTelemetry collector, if one is configured.

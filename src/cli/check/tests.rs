@@ -47,11 +47,13 @@ fn a_file_that_is_not_there_is_a_usage_mistake() {
 }
 
 #[test]
-fn a_broker_and_a_collector_that_are_down_are_both_reported_with_what_to_do() {
+fn everything_that_is_down_is_reported_with_what_to_do() {
     // Ports that were free a moment ago; whatever listens there now is no broker.
     let port = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let text = format!(
-        "[source.kafka]\nbrokers = [\"127.0.0.1:{}\"]\n[telemetry]\notlp_endpoint = \"http://127.0.0.1:{}\"\n",
+        "[source.kafka]\nbrokers = [\"127.0.0.1:{}\"]\n[telemetry]\notlp_endpoint = \"http://127.0.0.1:{}\"\n\
+         [mail]\nhost = \"127.0.0.1\"\nport = {}\nrecipients.page = [\"a@example.com\"]\n",
+        port(),
         port(),
         port()
     );
@@ -60,8 +62,9 @@ fn a_broker_and_a_collector_that_are_down_are_both_reported_with_what_to_do() {
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     let probes = report["probes"].as_array().unwrap();
     let well: Vec<_> = probes.iter().map(|probe| probe["ok"].as_bool().unwrap()).collect();
-    assert_eq!(well, [false, true, false], "{out}");
+    assert_eq!(well, [false, true, false, false], "{out}");
     assert!(probes[0]["problem"].as_str().unwrap().contains("refused"), "{out}");
     assert!(probes[0]["remedy"].as_str().unwrap().contains("[source.kafka] brokers"), "{out}");
-    assert!(probes[2]["problem"].as_str().unwrap().contains("refused"), "{out}");
+    assert!(probes[2]["subject"].as_str().unwrap().starts_with("mail server"), "{out}");
+    assert!(probes[3]["problem"].as_str().unwrap().contains("refused"), "{out}");
 }
