@@ -268,11 +268,21 @@ impl State {
         let recent = closed.plus(-self.settings.keep_us).floor(Timestamp::HOUR_US);
         let answers = closed.plus(-self.settings.keep_answers_us).floor(Timestamp::DAY_US);
         self.raise_horizons(recent, answers);
+        for level in [0, 1, 2] {
+            self.evict(level, closed);
+        }
+    }
+
+    /// Forgets the oldest panes of a level until memory is within its limit; the newest hour stays.
+    fn evict(&mut self, level: usize, closed: Timestamp) {
         while self.closed_bytes() > self.settings.closed_bytes_max {
-            let Some(first) = self.kept.levels[0].first().filter(|first| first.plus(Timestamp::HOUR_US) < closed) else { break };
+            let Some(first) = self.kept.levels[level].first().filter(|first| first.plus(2 * Timestamp::HOUR_US) <= closed) else { return };
             let next = first.floor(Timestamp::HOUR_US).plus(Timestamp::HOUR_US);
-            self.kept.levels[0].forget_before(next, |_| false);
-            self.kept.horizons[0] = self.kept.horizons[0].max(Some(next));
+            self.kept.levels[level].forget_before(next, |_| false);
+            self.kept.horizons[level] = self.kept.horizons[level].max(Some(next));
+            if level == 2 {
+                self.kept.horizons[DAILY] = self.kept.horizons[DAILY].max(Some(next));
+            }
             self.kept.counters.evicted_hours += 1;
         }
     }

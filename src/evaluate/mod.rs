@@ -51,7 +51,8 @@ pub struct Settings {
     pub keep_answers_us: i64,
     /// Groups per tenant and day of event time; beyond, they are folded into `__other__`.
     pub groups_per_tenant: usize,
-    /// Memory of closed panes, in bytes; beyond, the oldest minutes are forgotten early.
+    /// Memory of closed panes, in bytes; beyond, the oldest minutes, then quarters, then hours are
+    /// forgotten early.
     pub closed_bytes_max: usize,
 }
 
@@ -77,7 +78,7 @@ pub struct Counters {
     pub beyond_memory: u64,
     /// Partials whose group was folded into `__other__`.
     pub folded: u64,
-    /// Hours of closed minutes forgotten early for lack of memory.
+    /// Hours of closed panes forgotten early for lack of memory.
     pub evicted_hours: u64,
     /// Groups in memory.
     pub groups: u64,

@@ -132,8 +132,8 @@ struct Step {
     restarts: bool,
 }
 
-/// Runs events, each in the entry it is assigned to, and ends with every window of the first day closed.
-fn run(events: &[(Placed, prop::sample::Index)], steps: &[Step]) -> (Vec<MetricRow>, State) {
+/// Runs events, each in the entry it is assigned to, and then closes everything up to each of `ends`, in hours.
+fn run(events: &[(Placed, prop::sample::Index)], steps: &[Step], ends: &[i64]) -> (Vec<MetricRow>, State) {
     let mut state = state();
     let mut rows = Vec::new();
     let mut marks = [Timestamp(0); 4];
@@ -160,7 +160,7 @@ fn run(events: &[(Placed, prop::sample::Index)], steps: &[Step]) -> (Vec<MetricR
             assert_eq!(state.to_bytes().unwrap(), bytes, "a snapshot of a restored state is the same snapshot");
         }
     }
-    for hours in [40, 60, 80] {
+    for hours in ends {
         step(&mut state, &[Timestamp(hours * HOUR); 4], PartialSet::default());
     }
     (rows, state)
@@ -383,9 +383,168 @@ proptest! {
     fn any_cut_order_delay_or_restart_gives_the_rows_of_one_slow_recomputation(
         events in prop::collection::vec((events(), any::<prop::sample::Index>()), 1..25), steps in steps(),
     ) {
-        let (rows, _) = run(&events, &steps);
+        let (rows, _) = run(&events, &steps, &[40, 60, 80]);
         let expected = slowly(&events.iter().map(|(placed, _)| placed.clone()).collect::<Vec<_>>());
         let differences = differences(&last(&rows), &expected);
         prop_assert!(differences.is_empty(), "{}", differences.join("\n"));
     }
+}
+
+/// The metric over the closed minutes of `[from, to)` by tenant, from the events themselves.
+fn slowly_pooled(events: &[Placed], metric: &str, from: Timestamp, to: Timestamp) -> Vec<(String, super::Observation)> {
+    let registry = Registry::builtin().unwrap();
+    let metric = registry.get(metric).unwrap();
+    let mut by_tenant: BTreeMap<String, BTreeMap<Measure, Partial>> = BTreeMap::new();
+    for row in partials(events.iter(), true).rows.into_iter().filter(|row| from <= row.pane && row.pane < to) {
+        let tenant = groups()[row.group as usize].get(Dimension::Tenant).unwrap().to_string();
+        by_tenant.entry(tenant).or_default().entry(row.measure).or_default().merge(&row.partial);
+    }
+    let observe = |sums: &BTreeMap<Measure, Partial>| {
+        let mut cells: Cells<'_> = [None; measures::COUNT];
+        for (measure, partial) in sums {
+            cells[measure.index()] = Some(partial);
+        }
+        derive(metric, &cells, to.0 - from.0).map(|derived| derived.observation)
+    };
+    by_tenant.iter().filter_map(|(tenant, sums)| Some((tenant.clone(), observe(sums)?))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pooling_equals_a_slow_recomputation_over_any_stretch(
+        events in prop::collection::vec((events(), any::<prop::sample::Index>()), 1..25), steps in steps(),
+        from_minutes in 0_i64..400, minutes in 1_i64..400,
+    ) {
+        let mut events = events;
+        for (placed, _) in &mut events {
+            if let Event::Request { scorer, .. } = &mut placed.event {
+                *scorer = true;
+            }
+        }
+        let (_, state) = run(&events, &steps, &[20]);
+        let all: Vec<Placed> = events.into_iter().map(|(placed, _)| placed).collect();
+        let requested = all.iter().any(|placed| matches!(placed.event, Event::Request { .. }));
+        let (from, to) = (Timestamp(from_minutes * MINUTE), Timestamp((from_minutes + minutes) * MINUTE));
+        for metric in ["requests", "error_rate", "latency_ms", "groundedness", "refusal_rate", "feedback.positive_rate"] {
+            let query = Query { metric: metric.to_owned(), filter: Vec::new(), by: vec![Dimension::Tenant] };
+            let found: Vec<_> =
+                state.pooled(&query, from, to).into_iter().map(|(mut labels, seen)| (labels.remove(0).1, seen)).collect();
+            // Without any request nothing was ever scored.
+            if requested || !["groundedness", "refusal_rate"].contains(&metric) {
+                prop_assert_eq!(found, slowly_pooled(&all, metric, from, to), "{}", metric);
+            }
+        }
+    }
+}
+
+fn request(at: Timestamp, group: u32, copies: u32, score: Option<i64>, scorer: bool) -> Placed {
+    Placed { at, group, event: Event::Request { copies, latency_us: 1_000_000, score, status: StatusClass::Ok, scorer } }
+}
+
+/// Absorbs and advances; returns the rows and the ticks.
+fn feed(state: &mut State, entry: &Entry, set: PartialSet) -> (Vec<MetricRow>, Vec<Tick>) {
+    let (mut rows, mut ticks) = (Vec::new(), Vec::new());
+    state.absorb(entry, set);
+    state.advance(&mut rows, &mut |_, tick| ticks.push(tick));
+    (rows, ticks)
+}
+
+fn marks(marks: &[(&str, i64)]) -> BTreeMap<String, Timestamp> {
+    marks.iter().map(|(name, minutes)| ((*name).to_owned(), Timestamp(minutes * MINUTE))).collect()
+}
+
+#[test]
+fn a_stuck_partition_does_not_silence_the_others_and_its_rows_become_final_later() {
+    let mut state = state();
+    let at = |minutes: i64| Timestamp(minutes * MINUTE);
+    let set = || partials([request(at(5), 0, 3, None, false)].iter(), false);
+    let requests = |rows: &[MetricRow]| {
+        let minute = |row: &&MetricRow| &*row.metric == "requests" && row.window_s == 60;
+        rows.iter().filter(minute).map(|row| (row.n, row.revision, row.is_final, row.coverage)).collect::<Vec<_>>()
+    };
+    let (rows, _) = feed(&mut state, &entry(1, at(10), marks(&[("g/0", 9), ("g/1", 2)])), set());
+    assert_eq!(requests(&rows), [], "the other partition holds the window");
+    let (rows, _) = feed(&mut state, &entry(2, at(12), marks(&[("g/0", 11)])), PartialSet::default());
+    assert_eq!(requests(&rows), []);
+    let (rows, _) = feed(&mut state, &entry(3, at(13), marks(&[("g/0", 12)])), PartialSet::default());
+    assert_eq!(requests(&rows), [(3, 0, false, 0.5)], "three minutes after the first partition passed it");
+    let (rows, _) = feed(&mut state, &entry(4, at(14), marks(&[("g/0", 13), ("g/1", 7)])), set());
+    assert_eq!(requests(&rows), [(6, 1, true, 1.0), (6, 2, true, 1.0)], "what the stuck partition held, then the confirmation");
+    assert!(state.counters().late > 0);
+    assert_eq!(state.watermark(Input::Gateway), Some(at(7)));
+    assert_eq!(state.closed_through(Input::Gateway), Some(at(9)));
+}
+
+#[test]
+fn metrics_wait_only_for_the_inputs_they_are_made_from() {
+    let mut state = state();
+    let at = |minutes: i64| Timestamp(minutes * MINUTE);
+    let set = partials([request(at(1), 0, 1, None, false)].iter(), false);
+    let (rows, ticks) = feed(&mut state, &entry(1, at(3), marks(&[("g/0", 3), ("f/0", 1)])), set);
+    assert!(rows.iter().any(|row| &*row.metric == "requests"));
+    let due: Vec<(i64, bool, bool)> = ticks
+        .iter()
+        .filter(|tick| matches!(tick, Tick::Minute { .. }))
+        .map(|tick| (tick.end().0 / MINUTE, matches!(tick, Tick::Minute { inputs, .. } if inputs.contains(Input::Gateway)), false))
+        .collect();
+    assert_eq!(due, [(2, true, false), (3, true, false)]);
+    assert!(ticks.contains(&Tick::Service { end: at(3) }));
+    let mut seen = Vec::new();
+    state.absorb(&entry(2, at(4), marks(&[("f/0", 3)])), PartialSet::default());
+    state.advance(&mut Vec::new(), &mut |state, tick| {
+        seen.push((state.is_due("requests", tick), state.is_due("feedback.response_rate", tick), state.is_due("service.input_age_s", tick)));
+    });
+    assert_eq!(seen, [(false, true, false), (false, true, false), (false, false, true)]);
+}
+
+#[test]
+fn a_window_and_its_baseline_are_of_the_newest_scorer_only() {
+    let mut state = state();
+    let at = |minutes: i64| Timestamp(minutes * MINUTE);
+    let old = partials([request(at(1), 0, 50, Some(900_000_000), false)].iter(), false);
+    let new = partials([request(at(61), 0, 50, Some(500_000_000), true)].iter(), true);
+    feed(&mut state, &entry(1, at(60), marks(&[("g/0", 60)])), old);
+    let query = Query { metric: "groundedness".to_owned(), filter: Vec::new(), by: Vec::new() };
+    assert_eq!(state.pooled(&query, at(0), at(60))[0].1.value, Some(0.9));
+    let (rows, _) = feed(&mut state, &entry(2, at(120), marks(&[("g/0", 120)])), new);
+    assert_eq!(state.pooled(&query, at(60), at(120))[0].1.value, Some(0.5));
+    assert_eq!(state.pooled(&query, at(0), at(60)), [], "no baseline crosses a change of scorer");
+    let scorers: Vec<_> = rows.iter().filter(|row| &*row.metric == "groundedness").map(|row| row.scorer.clone()).collect();
+    assert!(scorers.iter().all(|by| *by == Some(scorer(true))), "{scorers:?}");
+}
+
+#[test]
+fn years_of_silence_are_skipped_and_an_old_event_does_not_wake_them() {
+    let mut state = state();
+    let year = 525_600;
+    let at = |minutes: i64| Timestamp(minutes * MINUTE);
+    let set = partials([request(at(3), 0, 1, None, false), request(at(40 * year), 0, 1, None, false)].iter(), false);
+    let (rows, ticks) = feed(&mut state, &entry(1, at(40 * year), marks(&[("g/0", 40 * year + 61)])), set);
+    assert!(ticks.len() < 10_000, "{}", ticks.len());
+    let hours: Vec<_> = rows.iter().filter(|row| &*row.metric == "requests" && row.window_s == 3_600).map(|row| row.n).collect();
+    assert_eq!(hours, [1, 1]);
+    assert!(state.counters().closed_bytes > 0);
+}
+
+#[test]
+fn memory_is_bounded_and_what_is_beyond_it_is_counted() {
+    let mut state = State::new(
+        Settings { closed_bytes_max: 12_000, keep_us: 6 * HOUR, ..settings() },
+        Arc::new(Registry::builtin().unwrap()),
+    );
+    for hour in 0..24 {
+        let from = Timestamp(hour * HOUR);
+        let requests: Vec<Placed> = (0..60).map(|minute| request(from.plus(minute * MINUTE), 0, 20, Some(7), false)).collect();
+        let (end, set) = ((hour + 1) * 60, partials(requests.iter(), false));
+        feed(&mut state, &entry(u64::try_from(hour).unwrap() + 1, from.plus(HOUR), marks(&[("g/0", end)])), set);
+    }
+    let counters = state.counters();
+    assert!(counters.evicted_hours > 0 && counters.closed_bytes <= 12_000, "{counters:?}");
+    let late = partials([request(Timestamp(HOUR), 0, 1, None, false)].iter(), false);
+    let (rows, _) = feed(&mut state, &entry(99, Timestamp(24 * HOUR), marks(&[])), late);
+    assert!(state.counters().beyond_memory > 0);
+    let again: Vec<_> = rows.iter().filter(|row| &*row.metric == "requests").map(|row| (row.window_s, row.n, row.revision)).collect();
+    assert_eq!(again, [(3_600, 1_201, 1)], "the minute is gone, its hour is whole in memory and is corrected");
 }
