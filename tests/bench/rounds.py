@@ -16,6 +16,9 @@ import sys
 import time
 from pathlib import Path
 
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/bench"
 WORK = ROOT / "target/bench"
@@ -42,8 +45,6 @@ def free_port():
 
 def start_broker():
     """Starts the broker on new ports over the kept data; hands back its process and address."""
-    from confluent_kafka.admin import AdminClient
-
     folder = WORK / "kafka"
     folder.mkdir(parents=True, exist_ok=True)
     ports = folder / "ports"
@@ -90,13 +91,42 @@ group.initial.rebalance.delay.ms=0
     sys.exit(f"bench: the broker does not answer, see {folder}/broker.log")
 
 
+def count(topic, address):
+    """Records of a topic; waits for a broker that has just started to lead its partitions."""
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "groundwire-bench-count", "log_level": 0})
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            bounds = [consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10) for partition in range(4)]
+            consumer.close()
+            return sum(high - low for low, high in bounds)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+
+
+def remove(topic, address):
+    """Removes what an interrupted or incomplete load left."""
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    if topic in admin.list_topics(timeout=30).topics:
+        admin.delete_topics([topic])[topic].result()
+    while topic in admin.list_topics(timeout=30).topics:
+        time.sleep(0.2)
+
+
 def load(kind, topic, environment):
     """Writes the input to the topic, once."""
     done = WORK / "truth" / f"{topic}.{EVENTS[kind]}.loaded"
     if not done.exists():
+        remove(topic, environment["BROKER"])
         print(f"bench: loading {EVENTS[kind]:,} events into {topic}", flush=True)
         subprocess.run([PYTHON, str(BENCH / "gen.py"), kind, str(EVENTS[kind]), topic], check=True, env=environment, stdout=subprocess.DEVNULL)
         done.touch()
+    # The generator does not look at what became of its records: a stalled machine makes it lose some.
+    written = count(topic, environment["BROKER"])
+    if written != EVENTS[kind] + 4:
+        done.unlink()
+        sys.exit(f"bench: {topic} has {written:,} records instead of {EVENTS[kind] + 4:,}; start again, and it is loaded anew")
 
 
 def command(system, topic, address, out):

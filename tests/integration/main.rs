@@ -12,6 +12,8 @@ mod architecture;
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
+mod kafka_service;
+#[cfg(test)]
 mod kafka_support;
 #[cfg(test)]
 mod mail_support;
