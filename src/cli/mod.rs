@@ -3,6 +3,7 @@
 //! A command parses nothing itself and decides nothing: it calls the modules and prints.
 
 mod check;
+mod score;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -70,6 +71,8 @@ const EXIT_CODES: &str =
 enum Command {
     #[command(about = "Check the configuration, the rules and the connections", long_about = check::ABOUT)]
     Check(check::Arguments),
+    #[command(about = "Score answers from a file, one JSON object per line", long_about = score::ABOUT)]
+    Score(score::Arguments),
 }
 
 /// Parses the command line, runs the command and turns its result into an exit code.
@@ -96,5 +99,6 @@ pub fn main() -> ExitCode {
 fn run(command: Command, out: &mut dyn Write) -> Result {
     match command {
         Command::Check(arguments) => check::run(&arguments, out),
+        Command::Score(arguments) => score::run(&arguments, out),
     }
 }

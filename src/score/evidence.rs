@@ -23,12 +23,11 @@ pub struct SentenceEvidence {
     pub content: f32,
     /// Bits of information of its content tokens.
     pub weight: f32,
-    /// Weight in neither contexts nor question, synonyms counting as found.
+    /// Weight in neither contexts nor question, synonyms counting as found. A word counts half for each unknown
+    /// neighbour: one new word between known ones is more often another wording than an addition.
     pub novel: f32,
     /// Weight outside the best-aligned window of the contexts.
     pub outside: f32,
-    /// Neighbouring content words that are nowhere neighbours in the contexts.
-    pub new_neighbours: f32,
     /// Numbers in neither contexts nor question.
     pub novel_numbers: f32,
     /// Numbers beside words that stand beside another number in the window.
@@ -37,9 +36,11 @@ pub struct SentenceEvidence {
     pub novel_names: f32,
     /// Words whose opposite stands in the window.
     pub opposites: f32,
-    /// Words negated here and not in the window.
+    /// Words negated here and nowhere in the window.
     pub negated: f32,
-    /// Words of the first person.
+    /// Numbers and names of the contexts that stand there in other company.
+    pub misplaced: f32,
+    /// 1 where the answer speaks of itself as `I` and the contexts do not.
     pub first_person: f32,
 }
 
@@ -51,12 +52,12 @@ impl SentenceEvidence {
             ("weight", self.weight),
             ("novel", self.novel),
             ("outside", self.outside),
-            ("new_neighbours", self.new_neighbours),
             ("novel_numbers", self.novel_numbers),
             ("other_number", self.other_number),
             ("novel_names", self.novel_names),
             ("opposites", self.opposites),
             ("negated", self.negated),
+            ("misplaced", self.misplaced),
             ("first_person", self.first_person),
         ]
     }
@@ -64,6 +65,9 @@ impl SentenceEvidence {
 
 /// Occurrences of one word that are looked at.
 const PLACES: usize = 32;
+/// Words on each side that are a number's or name's company, and how near they must stand in the contexts.
+const COMPANY: usize = 3;
+const NEAR: u32 = 8;
 /// A capitalised word this rare or rarer counts as a name.
 const NAME_WEIGHT: f32 = 8.5;
 
@@ -104,7 +108,9 @@ impl Comparison {
         let tokens = answer.tokens_of(segment);
         self.content.clear();
         for (at, token) in (0u32..).zip(tokens) {
-            found.first_person += f32::from(u8::from(token.marks.has(Marks::FIRST_PERSON)));
+            found.first_person = found
+                .first_person
+                .max(f32::from(u8::from(token.marks.has(Marks::FIRST_PERSON) && sources.contexts.first_person == 0)));
             if token.kind != Kind::Function {
                 self.content.push((at, *token));
             }
@@ -119,18 +125,49 @@ impl Comparison {
         let window = self.window(sources.index);
         self.windows.push((window, 0.0));
         for (at, (position, token)) in self.content.iter().enumerate() {
-            let before = at.checked_sub(1).and_then(|at| self.content.get(at)).map(|(_, token)| token);
-            let after = self.content.get(at + 1).map(|(_, token)| token);
-            one_token(&mut found, token, before, after, window, sources);
-            let preceding = tokens.get((*position as usize).saturating_sub(3)..*position as usize).unwrap_or_default();
-            if preceding.iter().any(|token| token.marks.has(Marks::NEGATES)) && is_affirmed(token, window, sources) {
-                found.negated += 1.0;
+            let before =
+                self.content.get(..at).unwrap_or_default().iter().rev().map(|(_, token)| token).find(|token| token.is_content());
+            let after =
+                self.content.get(at + 1..).unwrap_or_default().iter().map(|(_, token)| token).find(|token| token.is_content());
+            one_token(&mut found, token, before, after, window, sources, answer);
+            if self.is_misplaced(at, token, sources.index) {
+                found.misplaced += 1.0;
+            }
+            if token.is_content() {
+                let negation = negation(tokens, *position as usize, REACH_OF_CLAIM);
+                if negation > 0.0 && is_affirmed(token, window, sources) {
+                    found.negated += negation;
+                }
             }
         }
         if let Some((_, share)) = self.windows.last_mut() {
             *share = 1.0 - f64::from(found.outside / found.weight);
         }
         found
+    }
+
+    /// Whether a number or name of the contexts has none of its company there: of the words around it in the sentence that the contexts know,
+    /// not one stands near any place of it.
+    fn is_misplaced(&self, at: usize, token: &Token, index: &Index) -> bool {
+        let is_name = token.kind == Kind::Word && token.marks.has(Marks::CAPITAL) && token.weight >= NAME_WEIGHT;
+        if !(is_name || token.kind == Kind::Number) || !index.contains(token.key) {
+            return false;
+        }
+        let around = self.content.get(at.saturating_sub(COMPANY)..(at + COMPANY + 1).min(self.content.len())).unwrap_or_default();
+        let mut known = 0;
+        for (_, other) in around {
+            if other.key == token.key || !other.is_content() || !index.contains(other.key) {
+                continue;
+            }
+            known += 1;
+            let near = index
+                .places(token.key, PLACES)
+                .any(|(place, _)| index.places(other.key, PLACES).any(|(other, _)| place.abs_diff(other) <= NEAR));
+            if near {
+                return false;
+            }
+        }
+        known >= 2
     }
 
     /// Forgets the windows of the answer before.
@@ -174,6 +211,7 @@ fn one_token(
     after: Option<&Token>,
     window: Window,
     sources: Sources<'_>,
+    answer: &Text,
 ) {
     let in_window = window.contains(sources.index, token.key);
     let is_novel = !in_window && !sources.index.contains(token.key) && !sources.question.contains(token.key);
@@ -182,12 +220,9 @@ fn one_token(
         _ => true,
     };
     let joined_before = joined(before, Some(token));
-    if !joined_before {
-        found.new_neighbours += 1.0;
-    }
     match token.kind {
         Kind::Number => {
-            found.novel_numbers += f32::from(u8::from(is_novel));
+            found.novel_numbers += f32::from(u8::from(is_novel && token.weight > 3.0));
             if !in_window {
                 let left = before.filter(|_| !joined_before);
                 let right = after.filter(|_| !joined(Some(token), after));
@@ -202,9 +237,10 @@ fn one_token(
             if is_novel && token.marks.has(Marks::CAPITAL) && token.weight >= NAME_WEIGHT {
                 found.novel_names += 1.0;
             }
-            if !in_window {
+            if is_novel {
                 let opposite = |key: &u64| window.contains(sources.index, *key);
-                if sources.lexicon.antonyms(token.key).iter().any(opposite) {
+                let prefixed = |text: &Text| text.prefixed.get(&token.key).is_some_and(opposite);
+                if sources.lexicon.antonyms(token.key).iter().any(opposite) || prefixed(answer) || prefixed(sources.contexts) {
                     found.opposites += 1.0;
                 }
             }
@@ -220,7 +256,9 @@ fn one_token(
     if is_novel {
         let known = |key: &u64| sources.index.contains(*key) || sources.question.contains(*key);
         if !sources.lexicon.synonyms(token.key).iter().any(known) {
-            found.novel += token.weight;
+            let unknown = |other: Option<&Token>| other.is_some_and(|other| !known(&other.key));
+            let sides = u8::from(unknown(before)) + u8::from(unknown(after));
+            found.novel += token.weight * f32::from(sides) / 2.0;
         }
     }
 }
@@ -236,14 +274,31 @@ fn is_beside_other_number(token: &Token, neighbour: &Token, step: i32, window: W
     })
 }
 
+/// Tokens before a word among which its negation is looked for: fewer where a contradiction is claimed than where
+/// it is ruled out.
+const REACH_OF_CLAIM: usize = 3;
+const REACH_OF_SOURCE: usize = 4;
+
+/// How surely a word is negated: 1 right behind the negation, 0.5 with other content words between, else 0.
+fn negation(tokens: &[Token], at: usize, reach: usize) -> f32 {
+    let mut degree = 1.0;
+    for token in tokens.get(at.saturating_sub(reach)..at).unwrap_or_default().iter().rev() {
+        if token.marks.has(Marks::NEGATES) {
+            return degree;
+        }
+        if token.is_content() {
+            degree = 0.5;
+        }
+    }
+    0.0
+}
+
 /// Whether the word stands in the window, and nowhere there behind a negation.
 fn is_affirmed(token: &Token, window: Window, sources: Sources<'_>) -> bool {
     let mut stands = false;
     for (_, place) in sources.index.places(token.key, PLACES).filter(|(_, place)| window.holds(place)) {
         stands = true;
-        let at = place.token as usize;
-        let preceding = sources.contexts.tokens.get(at.saturating_sub(4)..at).unwrap_or_default();
-        if preceding.iter().any(|token| token.marks.has(Marks::NEGATES) && token.segment == place.segment) {
+        if negation(&sources.contexts.tokens, place.token as usize, REACH_OF_SOURCE) > 0.0 {
             return false;
         }
     }

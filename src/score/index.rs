@@ -41,10 +41,12 @@ impl Index {
             let position = u32::try_from(self.sequence.len()).unwrap_or(NOWHERE);
             self.previous.push(self.last.insert(token.key, position).unwrap_or(NOWHERE));
             self.sequence.push(Place { key: token.key, segment: token.segment, token: at });
-            if let Some(before) = before {
-                self.neighbours.insert(hash::pair(before, token.key));
+            if token.is_content() {
+                if let Some(before) = before {
+                    self.neighbours.insert(hash::pair(before, token.key));
+                }
+                before = Some(token.key);
             }
-            before = Some(token.key);
         }
     }
 

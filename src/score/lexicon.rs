@@ -26,7 +26,10 @@ const ABOUT_THE_TEXT: &str = "passage passages provided given context contexts a
     sure here's certainly summary conclusion overall additionally furthermore moreover therefore specifically includes include \
     including example examples however important note helpful help hope please feel free ask";
 
-const FIRST_PERSON: &str = "i me my mine myself i'm i've i'd i'll we our us we're we've";
+const FIRST_PERSON: &str = "i me my mine myself i'm i've i'd i'll";
+
+const POLAR: &str = "he she his her him hers before after above below over under more less fewer most few many all some both up down \
+    out off inside outside with without former latter always each every";
 
 const NUMBER_WORDS: [(&str, u32, i8); 28] = [
     ("two", 2, 0),
@@ -68,6 +71,8 @@ impl Marks {
     pub(super) const NEGATES: Self = Self(1);
     pub(super) const ABOUT_THE_TEXT: Self = Self(2);
     pub(super) const FIRST_PERSON: Self = Self(4);
+    /// A function word with an opposite, such as `before` or `she`: without weight, but looked at for contradictions.
+    pub(super) const POLAR: Self = Self(16);
     /// Written with a capital, and not because a sentence starts.
     pub(super) const CAPITAL: Self = Self(8);
 
@@ -131,6 +136,9 @@ impl Lexicon {
         }
         for (word, mantissa, power) in NUMBER_WORDS {
             lexicon.entry(word).number = Some((mantissa, power));
+        }
+        for word in POLAR.split_ascii_whitespace() {
+            lexicon.mark(word, Marks::POLAR);
         }
         let synonyms = lexicon.relation(SYNONYMS);
         let antonyms = lexicon.relation(ANTONYMS);

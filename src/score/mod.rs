@@ -390,18 +390,18 @@ impl Scorer {
         }
     }
 
-    /// Share of the answer's weight that stands in contexts or question.
+    /// Share of the answer's weight that stands in the passages closest to its sentences.
     fn shared(&self) -> f64 {
         let weight: f32 = self.evidence.iter().map(|found| found.weight).sum();
-        let novel: f32 = self.evidence.iter().map(|found| found.novel).sum();
-        1.0 - f64::from(novel) / f64::from(weight.max(1.0))
+        let outside: f32 = self.evidence.iter().map(|found| found.outside).sum();
+        1.0 - f64::from(outside) / f64::from(weight.max(1.0))
     }
 
     fn ground(&self, out: &mut Scores) {
         let mut pool = groundedness::Pool::default();
         let mut supported = 0.0;
         for found in &self.evidence {
-            pool.add(groundedness::risk(found));
+            pool.add(found);
             let verdict = groundedness::verdict(found);
             supported += f64::from(u8::from(verdict == Verdict::Supported));
             out.sentences.push(Sentence { start: 0, end: 0, verdict });

@@ -9,7 +9,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::hash;
+use super::hash::{self, KeyMap};
 use super::language::{self, Evidence};
 use super::lexicon::{Lexicon, Marks, RARE};
 use super::stem::stem;
@@ -46,7 +46,7 @@ pub(super) struct Token {
 impl Token {
     /// Whether the token says something that can be supported or not.
     pub(super) fn is_content(&self) -> bool {
-        self.kind != Kind::Function && !self.marks.has(Marks::ABOUT_THE_TEXT)
+        self.kind != Kind::Function && !self.marks.has(Marks::ABOUT_THE_TEXT) && !self.marks.has(Marks::POLAR)
     }
 }
 
@@ -69,12 +69,20 @@ pub(super) struct Text {
     pub(super) tokens: Vec<Token>,
     pub(super) segments: Vec<Segment>,
     pub(super) evidence: Evidence,
+    /// Words of somebody who speaks as `I`.
+    pub(super) first_person: u32,
+    /// Words negated by a prefix, such as `unadjusted`, with the key of what they negate; and the other way round.
+    pub(super) prefixed: KeyMap<u64>,
     lower: Vec<u8>,
     stemmed: Vec<u8>,
     last_number: (u64, i32),
     open: Option<u32>,
     open_first: u32,
     in_code: bool,
+    /// Number of the last list item.
+    marker: u32,
+    /// The next word opens a phrase, so that its capital says nothing.
+    opens: bool,
     /// Inside a citation that holds spaces, such as `[1, 2]`.
     in_citation: bool,
 }
@@ -92,6 +100,8 @@ impl Text {
         self.tokens.shrink_to(1 << 16);
         self.segments.shrink_to(1 << 12);
         self.evidence = Evidence::default();
+        self.prefixed.clear();
+        self.first_person = 0;
         self.open = None;
         self.in_code = false;
     }
@@ -101,6 +111,7 @@ impl Text {
         self.open = None;
         self.in_code = false;
         self.in_citation = false;
+        self.marker = 0;
         let bytes = text.as_bytes();
         let mut at = 0;
         let mut line_start = true;
@@ -129,6 +140,11 @@ impl Text {
                 self.fence(at, end, bytes);
             } else if line_start && is_list_marker(chunk) {
                 // The marker belongs to the layout, not to what is said.
+                self.marker = list_number(chunk).unwrap_or(self.marker);
+                self.begin(at);
+            } else if !self.in_code && list_number(chunk).is_some_and(|number| self.continues_list(number, at, bytes)) {
+                self.marker += 1;
+                self.close(at, bytes, false);
                 self.begin(at);
             } else {
                 self.begin(at);
@@ -158,13 +174,23 @@ impl Text {
         let foreign = mask != 1;
         for token in &mut self.tokens {
             if token.kind == Kind::Word {
-                if token.function_in & mask != 0 {
+                if token.function_in & mask != 0 && !token.marks.has(Marks::POLAR) {
                     token.kind = Kind::Function;
                 } else if foreign {
                     token.weight = FOREIGN_WEIGHT;
                 }
             }
         }
+    }
+
+    /// Whether `2.` in the middle of a line is the next item of a list written in one line: the number follows, or
+    /// starts the list behind a colon or stop.
+    fn continues_list(&mut self, number: u32, at: usize, bytes: &[u8]) -> bool {
+        let before = bytes.get(..at).unwrap_or_default().iter().rev().find(|byte| !byte.is_ascii_whitespace());
+        if number == 1 && before.is_some_and(|byte| matches!(byte, b':' | b'.' | b'?' | b'!')) {
+            self.marker = 0;
+        }
+        number == self.marker + 1
     }
 
     fn begin(&mut self, at: usize) {
@@ -233,6 +259,7 @@ impl Text {
             } else if *byte == b'[' {
                 at = self.bracket(bytes, at, base);
             } else {
+                self.opens |= matches!(byte, b':' | b'*' | b'|' | b'#' | b'"' | b'(' | b'>');
                 at += 1;
             }
         }
@@ -364,7 +391,7 @@ impl Text {
             }
         }
         let word = hash::bytes(&self.lower);
-        let starts_segment = self.open_first as usize == self.tokens.len();
+        let opens = std::mem::take(&mut self.opens) || self.open_first as usize == self.tokens.len();
         let mut token = Token {
             key: word,
             end: offset(end),
@@ -372,16 +399,17 @@ impl Text {
             weight: RARE,
             kind: Kind::Word,
             function_in: 0,
-            marks: if capital && !starts_segment { Marks::CAPITAL } else { Marks::NONE },
+            marks: if capital && !opens { Marks::CAPITAL } else { Marks::NONE },
         };
         if let Some(entry) = lexicon.look_up(word) {
             token.key = entry.key;
             token.weight = entry.weight;
             token.function_in = entry.function_in;
             token.marks = token.marks.with(entry.marks);
+            self.first_person += u32::from(entry.marks.has(Marks::FIRST_PERSON));
             if let Some((mantissa, power)) = entry.number {
                 token.kind = Kind::Number;
-                token.weight = NUMBER_WEIGHT;
+                token.weight = if power == 0 && mantissa < 10 { SPELLED_NUMBER_WEIGHT } else { NUMBER_WEIGHT };
                 token.key = number_key(u64::from(mantissa), i32::from(power));
                 self.last_number = (u64::from(mantissa), i32::from(power));
             }
@@ -389,6 +417,11 @@ impl Text {
             stem(&self.lower, &mut self.stemmed);
             token.key = hash::bytes(&self.stemmed);
         }
+        if token.marks.has(Marks::NEGATES) && opens && self.lower == b"no" {
+            // The answer to a question, not a negation of the next word.
+            token.marks = Marks::NONE;
+        }
+        self.negated_form(token.key, lexicon);
         self.evidence.see(first, token.function_in);
         if let Some(power) = scale(&self.lower)
             && let Some(previous) = self.tokens.last_mut()
@@ -400,6 +433,19 @@ impl Text {
             return;
         }
         self.push(token);
+    }
+
+    /// Notes `un…` and `non…` before a known word.
+    fn negated_form(&mut self, key: u64, lexicon: &Lexicon) {
+        let rest = self.lower.strip_prefix(b"un").or_else(|| self.lower.strip_prefix(b"non"));
+        if let Some(rest) = rest
+            && rest.len() > 3
+            && let Some(entry) = lexicon.look_up(hash::bytes(rest))
+            && entry.function_in == 0
+        {
+            self.prefixed.insert(key, entry.key);
+            self.prefixed.insert(entry.key, key);
+        }
     }
 
     fn number(&mut self, digits: &[u8], start: usize, lexicon: &Lexicon) {
@@ -442,6 +488,8 @@ impl Text {
 
 const NUMBER_WEIGHT: f32 = 9.0;
 const SMALL_NUMBER_WEIGHT: f32 = 6.0;
+/// Small numbers in words often count what the answer itself lists.
+const SPELLED_NUMBER_WEIGHT: f32 = 3.0;
 
 /// Byte offsets and counts fit in 32 bits: texts above the limit are not read.
 #[expect(clippy::cast_possible_truncation, reason = "texts are bounded far below 4 GiB")]
@@ -545,6 +593,14 @@ fn is_list_marker(chunk: &str) -> bool {
     let chunk = chunk.trim_start_matches(['(', '*']).trim_end_matches('*');
     let digits = chunk.trim_end_matches(['.', ')', ':']);
     digits.len() < chunk.len() && !digits.is_empty() && digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The number of a list marker such as `2.`, `**2.**` or `3)`.
+fn list_number(chunk: &str) -> Option<u32> {
+    if !is_list_marker(chunk) {
+        return None;
+    }
+    chunk.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().ok()
 }
 
 /// What stands between the brackets of a citation.
