@@ -13,8 +13,7 @@ pub(super) struct Question {
     words: Vec<(u64, f64)>,
     number: KeyMap<usize>,
     weight: f64,
-    seen: Vec<u32>,
-    stamp: u32,
+    counts: Vec<f64>,
 }
 
 impl Question {
@@ -23,16 +22,14 @@ impl Question {
         self.words.clear();
         self.number.clear();
         self.weight = 0.0;
-        for token in text.tokens.iter().filter(|token| token.kind != Kind::Function) {
+        let has_content = text.tokens.iter().any(Token::is_content);
+        for token in text.tokens.iter().filter(|token| token.is_content() || (!has_content && token.kind != Kind::Function)) {
             let next = self.words.len();
             if *self.number.entry(token.key).or_insert(next) == next {
                 self.words.push((token.key, f64::from(token.weight)));
                 self.weight += f64::from(token.weight);
             }
         }
-        self.seen.clear();
-        self.seen.resize(self.words.len(), 0);
-        self.stamp = 0;
     }
 
     /// Whether nothing can be said about relevance to it.
@@ -53,24 +50,35 @@ impl Question {
             };
             found += weight * degree;
         }
-        found / self.weight
+        (found / self.weight).powf(EASE_OF_ANSWERS)
     }
 
-    /// Share of the question's weight among `tokens`, each word counted once.
+    /// How much of the question's weight stands among `tokens`, 0–1. As in BM25, a word counts for more the more often it stands there,
+    /// with less and less gain, and for less in a long text.
     pub(super) fn covered(&mut self, tokens: &[Token]) -> f64 {
-        self.stamp += 1;
-        let mut found = 0.0;
-        for token in tokens {
-            let Some(number) = self.number.get(&token.key) else { continue };
-            let (Some(seen), Some((_, weight))) = (self.seen.get_mut(*number), self.words.get(*number)) else { continue };
-            if *seen != self.stamp {
-                *seen = self.stamp;
-                found += weight;
+        self.counts.clear();
+        self.counts.resize(self.words.len(), 0.0);
+        let mut length = 0.0;
+        for token in tokens.iter().filter(|token| token.kind != Kind::Function) {
+            length += 1.0;
+            if let Some(count) = self.number.get(&token.key).and_then(|number| self.counts.get_mut(*number)) {
+                *count += 1.0;
             }
         }
-        found / self.weight
+        let half = SATURATION * (1.0 - LENGTH_SHARE + LENGTH_SHARE * length / USUAL_LENGTH);
+        let found: f64 = self.words.iter().zip(&self.counts).map(|((_, weight), count)| weight * count / (count + half)).sum();
+        (found / self.weight).powf(EASE_OF_CONTEXTS)
     }
 }
+
+/// Exponents that put 0.5 where relevant and irrelevant texts of labelled sets part; they change no order.
+const EASE_OF_ANSWERS: f64 = 0.66;
+const EASE_OF_CONTEXTS: f64 = 0.6;
+/// Mentions of a word in a text of usual length that count half of the most it can count.
+const SATURATION: f64 = 1.2;
+/// How far length matters, and the content words of a passage of usual length.
+const LENGTH_SHARE: f64 = 0.75;
+const USUAL_LENGTH: f64 = 100.0;
 
 /// How much of a stretch of context stands in the answer, 0–1.
 pub(super) fn used(tokens: &[Token], answer: &Index) -> f64 {
