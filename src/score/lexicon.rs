@@ -5,6 +5,7 @@
 //! counts over public corpora, synonyms and antonyms come from `WordNet` 3.0 (licence in `lexicon/WORDNET-LICENSE`).
 //! A word that is not listed is taken to be rare. English only, but for the function words of a few other languages.
 
+use super::fold::fold;
 use super::hash::{self, KeyMap};
 use super::language;
 use super::stem::stem;
@@ -148,7 +149,9 @@ impl Lexicon {
     }
 
     fn entry(&mut self, word: &str) -> &mut Entry {
-        self.words.entry(hash::bytes(word.as_bytes())).or_insert_with(|| Entry {
+        let mut folded = Vec::new();
+        fold(word, &mut folded);
+        self.words.entry(hash::bytes(&folded)).or_insert_with(|| Entry {
             key: stem_key(word),
             weight: RARE,
             function_in: 0,

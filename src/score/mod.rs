@@ -11,6 +11,7 @@
 //! pronouns, or reading synonyms and opposites in languages other than English. See `docs/quality.md` for what was measured.
 
 pub mod evidence;
+mod fold;
 mod groundedness;
 mod hash;
 mod index;

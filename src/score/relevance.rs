@@ -88,9 +88,9 @@ pub(super) fn used(tokens: &[Token], answer: &Index) -> f64 {
         let share = f64::from(token.weight);
         weight += share;
         if answer.contains(token.key) {
-            found += share * if before.is_some_and(|before| answer.contains_neighbours(before.key, token.key)) { 1.0 } else { 0.8 };
+            found += share * if before.is_some_and(|before| answer.contains_neighbours(before.key, token.key)) { 1.0 } else { 0.5 };
         }
         before = Some(token);
     }
-    if weight > 0.0 { found / weight } else { 0.0 }
+    if weight > 0.0 { found / (weight + 4.0) } else { 0.0 }
 }

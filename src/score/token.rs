@@ -9,6 +9,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::fold::fold;
 use super::hash::{self, KeyMap};
 use super::language::{self, Evidence};
 use super::lexicon::{Lexicon, Marks, RARE};
@@ -358,20 +359,8 @@ impl Text {
     }
 
     fn foreign_word(&mut self, part: &str, start: usize, lexicon: &Lexicon) {
-        self.lower.clear();
-        let mut buffer = [0; 4];
-        let mut capital = false;
-        for (index, letter) in part.chars().enumerate() {
-            capital |= index == 0 && letter.is_uppercase();
-            let letter = match letter {
-                '’' | 'ʼ' => '\'',
-                '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).unwrap_or(letter),
-                _ => letter,
-            };
-            for letter in letter.to_lowercase() {
-                self.lower.extend_from_slice(letter.encode_utf8(&mut buffer).as_bytes());
-            }
-        }
+        fold(part, &mut self.lower);
+        let capital = part.chars().next().is_some_and(char::is_uppercase);
         let first = part.chars().next().unwrap_or('a');
         self.lowered(start, start + part.len(), first, capital, lexicon);
     }
