@@ -12,8 +12,6 @@ mod architecture;
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
-mod kafka_service;
-#[cfg(test)]
 mod kafka_support;
 #[cfg(test)]
 mod mail_support;
