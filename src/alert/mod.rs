@@ -18,6 +18,7 @@ pub mod render;
 mod rule;
 #[cfg(test)]
 mod sample;
+mod shipped;
 mod state;
 mod template;
 mod transition;
@@ -37,6 +38,7 @@ pub use rule::{
     Annotations, BASELINE_FIELDS, FILE_FIELDS, Freeze, GROUP_FIELDS, Mode, NoData, RULE_FIELDS, Recipients, Rule, Rules, Severity,
     Trailing,
 };
+pub use shipped::SHIPPED;
 pub use state::{Alert, State};
 pub use transition::Transition;
 pub use verdict::{Numbers, Verdict, judge};

@@ -9,6 +9,7 @@ mod diagnostic;
 mod reader;
 pub mod reference;
 mod resolve;
+mod rule_files;
 mod rules;
 pub mod secret;
 mod sections;

@@ -10,6 +10,8 @@ mod support;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod deployment;
 #[cfg(test)]
 mod kafka_support;

@@ -41,6 +41,8 @@ const EXAMPLES: &str = "Exit codes: 0 all well (there may be warnings), 1 someth
 #[derive(Debug, Default)]
 struct Report {
     findings: Vec<Diagnostic>,
+    /// How many rules there are, if they are right.
+    rules: Option<usize>,
     probes: Vec<Probe>,
 }
 
@@ -67,6 +69,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result {
                 report.findings.extend(missing);
                 Secrets::absent()
             });
+            match loaded.config.rules() {
+                Ok(rules) => report.rules = Some(rules.rules.len()),
+                Err(mistakes) => report.findings.extend(mistakes),
+            }
             if arguments.connect {
                 report.probes = connect(&loaded, &secrets)?;
             }
@@ -100,8 +106,11 @@ fn print_text(report: &Report, file: &str, out: &mut dyn Write) -> std::io::Resu
     let mistakes = report.findings.iter().filter(|finding| finding.severity == Severity::Mistake).count();
     match mistakes {
         0 => writeln!(out, "ok        {file}")?,
-        1 => writeln!(out, "1 mistake in {file}")?,
-        _ => writeln!(out, "{mistakes} mistakes in {file}")?,
+        1 => writeln!(out, "1 mistake, see above")?,
+        _ => writeln!(out, "{mistakes} mistakes, see above")?,
+    }
+    if let Some(rules) = report.rules {
+        writeln!(out, "ok        {rules} alert rule{}", if rules == 1 { "" } else { "s" })?;
     }
     for probe in &report.probes {
         match &probe.result {
@@ -114,7 +123,7 @@ fn print_text(report: &Report, file: &str, out: &mut dyn Write) -> std::io::Resu
 
 fn print_json(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     let probes: Vec<_> = report.probes.iter().map(Probe::to_json).collect();
-    writeln!(out, "{}", json!({ "ok": report.is_well(), "findings": report.findings, "probes": probes }))
+    writeln!(out, "{}", json!({ "ok": report.is_well(), "findings": report.findings, "rules": report.rules, "probes": probes }))
 }
 
 #[cfg(test)]

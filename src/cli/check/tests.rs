@@ -22,7 +22,9 @@ fn a_right_configuration_is_well() {
 fn all_mistakes_and_absences_are_printed_and_the_exit_code_is_one() {
     let (result, out) = check("[source]\nkind = \"fils\"\n[lake]\nepoch_interval = 5\n", false, false);
     assert_eq!(result.unwrap_err().code, crate::cli::FINDINGS);
-    for part in [":4:8: source.kind is \"fils\"", "did you mean \"files\"?", ":6:18: lake.epoch_interval is 5", "2 mistakes in"] {
+    for part in
+        [":4:8: source.kind is \"fils\"", "did you mean \"files\"?", ":6:18: lake.epoch_interval is 5", "2 mistakes, see above"]
+    {
         assert!(out.contains(part), "{part}\n{out}");
     }
 }
@@ -67,4 +69,21 @@ fn everything_that_is_down_is_reported_with_what_to_do() {
     assert!(probes[0]["remedy"].as_str().unwrap().contains("[source.kafka] brokers"), "{out}");
     assert!(probes[2]["subject"].as_str().unwrap().starts_with("mail server"), "{out}");
     assert!(probes[3]["problem"].as_str().unwrap().contains("refused"), "{out}");
+}
+
+#[test]
+fn mistakes_in_rules_are_reported_with_those_of_the_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("a.yaml"),
+        "groups:\n  - name: quality\n    rules:\n      - alert: A\n        metrik: x\n",
+    )
+    .unwrap();
+    std::fs::write(directory.path().join("notes.txt"), "no rules").unwrap();
+    let text = format!("[source]\nkind = \"files\"\n[mail]\nhosd = \"x\"\n[alerts]\ndirectory = {:?}\n", directory.path());
+    let (_, out) = check(&text, false, false);
+    assert!(out.contains("mail.hosd is not a setting"), "{out}");
+    let (result, out) = check(&text.replace("hosd = \"x\"", ""), false, false);
+    assert_eq!(result.unwrap_err().code, crate::cli::FINDINGS);
+    assert!(out.contains("a.yaml:5:9: "), "{out}");
 }
