@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod decode;
 pub mod evaluate;
+pub mod evaluator;
 pub mod event;
 pub mod ingest;
 pub mod join;
@@ -20,6 +21,7 @@ pub mod source;
 pub mod config;
 pub mod demo;
 pub mod http;
+pub mod runtime;
 pub mod telemetry;
 
 pub mod cli;

@@ -18,6 +18,22 @@ impl Config {
         lake::Settings { location: self.lake.url.0.clone(), options: self.lake.options.clone(), writer: writer.to_owned() }
     }
 
+    /// Whole days after which rows are deleted, by table.
+    #[must_use]
+    pub fn retention(&self) -> lake::Retention {
+        let kept = &self.lake.retention;
+        let tables = [
+            ("interactions", kept.interactions),
+            ("feedback", kept.feedback),
+            ("pipeline_events", kept.pipeline_events),
+            ("metrics", kept.metrics),
+            ("alert_events", kept.alert_events),
+            ("rejects", kept.rejects),
+        ];
+        let days = |kept: Duration| u32::try_from(kept.as_secs() / 86_400).unwrap_or(u32::MAX);
+        tables.into_iter().filter_map(|(table, kept)| Some((table.to_owned(), days(kept?)))).collect()
+    }
+
     /// Bounds on what one record may hold.
     #[must_use]
     pub fn decode_limits(&self) -> decode::Limits {

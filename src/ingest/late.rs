@@ -79,6 +79,10 @@ impl Late {
             self.forget(&place);
             return;
         }
+        if let Some(known) = self.waiting.get_mut(&place) {
+            known.row = row;
+            return;
+        }
         let text = |id: &Option<String>| id.clone().map(Text::from);
         let target = Target {
             request_id: text(&row.target_request_id),

@@ -10,7 +10,7 @@ use super::tables::{self, Ids, Part};
 use super::{Attempt, Error, Lake, failpoint};
 use crate::alert::Transition;
 use crate::evaluate::MetricRow;
-use crate::ingest::Epoch;
+use crate::ingest::{Epoch, FeedbackRow};
 use crate::log::{Entry, File};
 use crate::measure::PartialSet;
 
@@ -71,6 +71,17 @@ impl Lake {
         match self.read_internal(entry, tables::IDS).await? {
             Some((path, bytes)) => decode(move || tables::decode_ids(&path, &bytes)).await,
             None => Ok(Ids::default()),
+        }
+    }
+
+    /// The feedback rows of a file; none if the file was merged into another one meanwhile.
+    pub async fn read_feedback(&self, file: &str) -> Result<Vec<FeedbackRow>, Error> {
+        match self.read(&Path::from(file)).await? {
+            Some(bytes) => {
+                let path = file.to_owned();
+                decode(move || tables::decode_feedback(&path, bytes)).await
+            }
+            None => Ok(Vec::new()),
         }
     }
 

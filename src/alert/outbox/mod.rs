@@ -301,6 +301,11 @@ impl Outbox {
 }
 
 impl Outgoing {
+    /// Whether nothing is left to do: every delivery was made or given up.
+    pub fn is_done(&self) -> bool {
+        self.deliveries.iter().all(Delivery::is_final)
+    }
+
     /// Whether nobody has been told, and nobody may have been.
     fn is_untold(&self) -> bool {
         self.deliveries.iter().all(|delivery| matches!(delivery.progress, Progress::Queued | Progress::Failed(_)))

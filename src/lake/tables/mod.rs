@@ -3,6 +3,7 @@
 //! Everything here is computation without I/O, to be run on a thread that may block.
 
 pub mod columns;
+mod feedback;
 mod file;
 mod interactions;
 mod internal;
@@ -11,6 +12,7 @@ mod metrics;
 mod rows;
 pub mod schema;
 
+pub(super) use feedback::decode_feedback;
 pub(super) use file::Part;
 pub use internal::{Answer, Ids};
 pub(super) use internal::{IDS, PARTIALS, decode_ids, decode_partials};

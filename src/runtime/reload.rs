@@ -1,0 +1,99 @@
+//! Signals: SIGTERM and SIGINT end the process in order, SIGHUP reads the rules again.
+//!
+//! New rules are checked whole before anything changes; a mistake leaves the rules in force as they are. They take effect with
+//! the next evaluation that stands in the log.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::shutdown::Shutdown;
+use crate::alert::{self, Recipients};
+use crate::evaluator::RuleBook;
+use crate::http::Board;
+use crate::measure::Registry;
+use crate::telemetry::{Counter, Gauge, Telemetry};
+
+/// Where rules come from and what they may name.
+#[derive(Clone, Debug)]
+pub(super) struct RuleFiles {
+    /// Folder of rule files; none for the rules that come with the program.
+    pub(super) folder: Option<std::path::PathBuf>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) recipients: Recipients,
+}
+
+impl RuleFiles {
+    /// Reads the rules.
+    ///
+    /// # Errors
+    /// All mistakes, for a person, one per line.
+    pub(super) fn read(&self) -> Result<RuleBook, String> {
+        let files = match &self.folder {
+            Some(folder) => read_folder(folder).map_err(|error| format!("{}: {error}", folder.display()))?,
+            None => alert::shipped(),
+        };
+        RuleBook::read(files, &self.registry, self.recipients.clone())
+            .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// The rule files of a folder by name, with their text.
+pub(super) fn read_folder(folder: &Path) -> io::Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            files.push((path.display().to_string(), std::fs::read_to_string(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Handles signals until the end is requested.
+///
+/// # Errors
+/// If a handler cannot be installed.
+pub(super) fn signals(
+    files: RuleFiles,
+    rules: watch::Sender<Arc<RuleBook>>,
+    shutdown: Shutdown,
+    board: Board,
+    telemetry: Telemetry,
+) -> io::Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => match files.read() {
+                    Ok(book) => {
+                        let number = book.rules().rules.len();
+                        tracing::info!(rules = number, "rules read again; they take effect with the next evaluation");
+                        telemetry.add(Counter::Reloads, &["applied"], 1);
+                        telemetry.set(Gauge::Rules, &[], number as f64);
+                        board.update(|status| {
+                            status.rules = number as u64;
+                            status.reload_refused = None;
+                        });
+                        rules.send_replace(Arc::new(book));
+                    }
+                    Err(mistakes) => {
+                        tracing::warn!(mistakes, "rules refused; those in force stay");
+                        telemetry.add(Counter::Reloads, &["refused"], 1);
+                        board.update(|status| status.reload_refused = Some(mistakes));
+                    }
+                },
+            }
+        }
+        tracing::info!("told to end: committing what is in flight");
+        shutdown.request();
+    })
+}

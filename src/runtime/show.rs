@@ -1,0 +1,137 @@
+//! What the tasks tell the status page and the signals. Nothing is decided from it.
+
+use std::time::Duration;
+
+use super::clock::Clock;
+use crate::alert::{SendOutcome, SendResult};
+use crate::evaluator::{Evaluation, Evaluator};
+use crate::event::Input;
+use crate::http::{AlertStatus, Board, Commit, Condition, InputStatus, MailStatus};
+use crate::log::{Entry, Kind};
+use crate::telemetry::{Counter, Gauge, Histogram, Telemetry};
+
+/// Mails that the page shows.
+const MAILS: usize = 10;
+
+/// An entry stands in the log.
+pub(super) fn committed(board: &Board, telemetry: &Telemetry, entry: &Entry, took: Duration) {
+    let rows: u64 = entry.files.iter().map(|file| file.rows).sum();
+    let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
+    for file in &entry.files {
+        telemetry.add(Counter::Rows, &[&file.table], file.rows);
+        telemetry.add(Counter::WrittenBytes, &[&file.table], file.bytes);
+    }
+    telemetry.set(Gauge::LastCommit, &[], entry.written_at.0 as f64 / 1e6);
+    if entry.kind == Kind::Ingest {
+        telemetry.add(Counter::LogEntries, &["ingest"], 1);
+        telemetry.add(Counter::Epochs, &["committed"], 1);
+        telemetry.observe(Histogram::EpochDuration, &["commit"], took.as_secs_f64());
+        telemetry.observe(Histogram::EpochRows, &[], rows as f64);
+        telemetry.observe(Histogram::EpochBytes, &[], bytes as f64);
+    }
+    board.met(Condition::Lake);
+    board.update(|status| {
+        status.last_commit = Some(Commit { number: entry.number, at: entry.written_at, rows, bytes });
+        if entry.kind == Kind::Ingest {
+            let paused = |name: &str| status.inputs.iter().find(|input| input.name == name).and_then(|input| input.paused.clone());
+            status.inputs = entry
+                .cursors
+                .iter()
+                .map(|cursor| InputStatus {
+                    paused: paused(&cursor.input),
+                    lag: entry.health.inputs.get(&cursor.input).and_then(|health| health.lag),
+                    watermark: entry.watermarks.get(&cursor.input).copied(),
+                    name: cursor.input.clone(),
+                })
+                .collect();
+            for (input, counts) in &entry.outcomes.records {
+                let rejected: u64 = counts.rejected.values().sum();
+                for (outcome, n) in [
+                    ("accepted", counts.accepted),
+                    ("duplicate", counts.duplicate),
+                    ("filtered", counts.filtered),
+                    ("rejected", rejected),
+                ] {
+                    let name = format!("{input} {outcome}");
+                    match status.records.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, count)) => *count += n,
+                        None if n > 0 => status.records.push((name, n)),
+                        None => {}
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// What a pass of the evaluator brought.
+pub(super) fn evaluation(telemetry: &Telemetry, evaluation: &Evaluation) {
+    let revisions = evaluation.rows.iter().filter(|row| row.revision > 0).count() as u64;
+    telemetry.add(Counter::Revisions, &[], revisions);
+    telemetry.add(Counter::MetricRows, &[], evaluation.rows.len() as u64 - revisions);
+    for transition in &evaluation.transitions {
+        telemetry.add(Counter::AlertTransitions, &[&transition.to_state], 1);
+        let (rule, to, labels) = (&transition.rule, &transition.to_state, &transition.labels);
+        tracing::info!(rule, to, ?labels, reason = transition.reason, value = transition.value, "alert changed state");
+    }
+}
+
+/// The evaluator's state after a pass.
+pub(super) fn state(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator, clock: &Clock, entry: &Entry) {
+    let now = clock.now();
+    for input in Input::ALL {
+        if let Some(watermark) = evaluator.measure().watermark(input) {
+            telemetry.set(Gauge::WatermarkAge, &[input.as_str()], (now.0 - watermark.0) as f64 / 1e6);
+        }
+    }
+    let counters = evaluator.measure().counters();
+    let pending = evaluator.alerts().outgoing().iter().filter(|outgoing| !outgoing.is_done()).count() as u64;
+    telemetry.set(Gauge::OutboxPending, &[], pending as f64);
+    telemetry.set(Gauge::OutboxAge, &[], entry.health.oldest_unsent_secs.unwrap_or(0) as f64);
+    telemetry.set(Gauge::OpenWindows, &[], counters.open_cells as f64);
+    telemetry.set(Gauge::Rules, &[], evaluator.rules().rules.len() as f64);
+    let alerts: Vec<AlertStatus> = evaluator
+        .alerts()
+        .active()
+        .map(|(rule, alert)| AlertStatus {
+            rule: rule.to_owned(),
+            severity: evaluator.rules().get(rule).map(|rule| rule.severity.as_str().to_owned()).unwrap_or_default(),
+            state: alert.machine.phase.as_str().to_owned(),
+            labels: alert.labels.clone(),
+            since: alert.machine.active_at,
+            value: alert.numbers.window.value,
+            n: alert.numbers.window.n,
+            baseline: alert.numbers.baseline.as_ref().and_then(|baseline| baseline.value),
+            incident: alert.incident.clone(),
+        })
+        .collect();
+    board.update(|status| {
+        status.alerts = alerts;
+        status.unsent = pending;
+        status.open_windows = counters.open_cells;
+        status.evaluated_to = Some(evaluator.evaluated_until());
+        status.rules = evaluator.rules().rules.len() as u64;
+    });
+}
+
+/// What became of a mail.
+pub(super) fn sent(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator, result: &SendResult) {
+    let (name, shown) = match &result.outcome {
+        SendOutcome::Sent(_) => ("delivered", "delivered".to_owned()),
+        SendOutcome::Retry(said) => ("retry", format!("tried again later: {said}")),
+        SendOutcome::Refused(said) => ("refused", format!("refused: {said}")),
+    };
+    telemetry.add(Counter::Notifications, &["mail", name], 1);
+    let outgoing = evaluator.alerts().outgoing().iter().find(|outgoing| outgoing.notification.id() == result.message);
+    let Some(outgoing) = outgoing else { return };
+    let mail = MailStatus {
+        at: super::clock::wall(),
+        subject: format!("{} {}", outgoing.notification.kind.as_str(), outgoing.notification.rule),
+        recipient: result.recipient.clone(),
+        result: shown,
+    };
+    board.update(|status| {
+        status.mails.insert(0, mail);
+        status.mails.truncate(MAILS);
+    });
+}
