@@ -38,7 +38,7 @@ pub use rule::{
     Annotations, BASELINE_FIELDS, FILE_FIELDS, Freeze, GROUP_FIELDS, Mode, NoData, RULE_FIELDS, Recipients, Rule, Rules, Severity,
     Trailing,
 };
-pub use shipped::SHIPPED;
+pub use shipped::shipped;
 pub use state::{Alert, State};
 pub use transition::Transition;
 pub use verdict::{Numbers, Verdict, judge};

@@ -3,6 +3,7 @@
 //! A command parses nothing itself and decides nothing: it calls the modules and prints.
 
 mod check;
+mod run;
 mod score;
 
 use std::fmt::Display;
@@ -73,6 +74,8 @@ enum Command {
     Check(check::Arguments),
     #[command(about = "Score answers from a file, one JSON object per line", long_about = score::ABOUT)]
     Score(score::Arguments),
+    #[command(about = "Run the service", long_about = run::ABOUT)]
+    Run(run::Arguments),
 }
 
 /// Parses the command line, runs the command and turns its result into an exit code.
@@ -85,7 +88,7 @@ pub fn main() -> ExitCode {
             return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(OPERATIONAL) };
         }
     };
-    match run(cli.command, &mut io::stdout().lock()) {
+    match dispatch(cli.command, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::from(OK),
         Err(failure) => {
             if !failure.message.is_empty() && writeln!(io::stderr(), "groundwire: {}", failure.message).is_err() {
@@ -96,9 +99,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, out: &mut dyn Write) -> Result {
+fn dispatch(command: Command, out: &mut dyn Write) -> Result {
     match command {
         Command::Check(arguments) => check::run(&arguments, out),
         Command::Score(arguments) => score::run(&arguments, out),
+        Command::Run(arguments) => run::run(&arguments, out),
     }
 }

@@ -12,10 +12,7 @@ impl Config {
     /// # Errors
     /// All mistakes in all files.
     pub fn rules(&self) -> Result<Rules, Vec<Diagnostic>> {
-        let files = match &self.alerts.directory {
-            Some(folder) => read_folder(folder)?,
-            None => shipped(),
-        };
+        let files = self.rule_files()?;
         let registry = Registry::builtin().map_err(|error| {
             let remedy = "this is a fault of the program; report it";
             vec![Diagnostic::of_file("schemas/metrics.yaml", error.to_string(), "a sound registry of metrics", remedy)]
@@ -23,11 +20,14 @@ impl Config {
         Rules::parse(&files, &Vocabulary::of(&registry), self.recipients())
             .map_err(|mistakes| mistakes.into_iter().map(Diagnostic::from).collect())
     }
-}
 
-/// The rules that come with the program, by file name.
-fn shipped() -> Vec<(String, String)> {
-    alert::SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    /// Name and text of the rule files: those of the configured folder, or those that come with the program.
+    ///
+    /// # Errors
+    /// Everything that cannot be read.
+    pub fn rule_files(&self) -> Result<Vec<(String, String)>, Vec<Diagnostic>> {
+        self.alerts.directory.as_deref().map_or_else(|| Ok(alert::shipped()), read_folder)
+    }
 }
 
 /// The rule files of a folder, in the order of their names.

@@ -131,7 +131,7 @@ impl Ingesting {
     }
 
     async fn session(&self) -> Result<SessionEnd, Error> {
-        let Self { plan, journal, clock, standing, board, telemetry, shutdown } = self;
+        let Self { plan, journal, clock, board, telemetry, shutdown, .. } = self;
         let fold = journal.fold().await?;
         let mut ingest = Ingest::new(plan.ingest.clone(), plan.redactor.clone(), Scorer::new(plan.score));
         remember(&mut ingest, journal, &fold, &plan.ingest).await?;
@@ -307,7 +307,7 @@ impl Ingesting {
             drop(asks.send(Ask::Acknowledge(ends)));
             lake::failpoint::hit("acknowledge");
             if let Some(done) = done {
-                drop(done.send(()));
+                let _gone = done.send(()).is_err();
             }
         }
         Ok(())

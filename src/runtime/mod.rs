@@ -129,7 +129,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let registry = Arc::new(Registry::builtin()?);
     let settings = assemble::evaluator(config, Arc::clone(&registry));
-    let files = RuleFiles { folder: config.alerts.directory.clone(), registry, recipients: settings.recipients.clone() };
+    let files = RuleFiles { config: config.clone(), registry, recipients: settings.recipients.clone() };
     let book = files.read().map_err(Error::Rules)?;
     let plan = assemble::plan(config, secrets, until)?;
     let mailer = config.mailer(secrets)?;

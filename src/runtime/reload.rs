@@ -4,14 +4,14 @@
 //! the next evaluation that stands in the log.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::shutdown::Shutdown;
-use crate::alert::{self, Recipients};
+use crate::alert::Recipients;
+use crate::config::Config;
 use crate::evaluator::RuleBook;
 use crate::http::Board;
 use crate::measure::Registry;
@@ -20,8 +20,7 @@ use crate::telemetry::{Counter, Gauge, Telemetry};
 /// Where rules come from and what they may name.
 #[derive(Clone, Debug)]
 pub(super) struct RuleFiles {
-    /// Folder of rule files; none for the rules that come with the program.
-    pub(super) folder: Option<std::path::PathBuf>,
+    pub(super) config: Config,
     pub(super) registry: Arc<Registry>,
     pub(super) recipients: Recipients,
 }
@@ -30,28 +29,15 @@ impl RuleFiles {
     /// Reads the rules.
     ///
     /// # Errors
-    /// All mistakes, for a person, one per line.
+    /// All mistakes, for a person.
     pub(super) fn read(&self) -> Result<RuleBook, String> {
-        let files = match &self.folder {
-            Some(folder) => read_folder(folder).map_err(|error| format!("{}: {error}", folder.display()))?,
-            None => alert::shipped(),
-        };
-        RuleBook::read(files, &self.registry, self.recipients.clone())
-            .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        let files = self.config.rule_files().map_err(|mistakes| text(&mistakes))?;
+        RuleBook::read(files, &self.registry, self.recipients.clone()).map_err(|mistakes| text(&mistakes))
     }
 }
 
-/// The rule files of a folder by name, with their text.
-pub(super) fn read_folder(folder: &Path) -> io::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    for file in std::fs::read_dir(folder)? {
-        let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            files.push((path.display().to_string(), std::fs::read_to_string(&path)?));
-        }
-    }
-    files.sort();
-    Ok(files)
+fn text(mistakes: &[impl ToString]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<String>().trim_end().to_owned()
 }
 
 /// Handles signals until the end is requested.

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use super::clock;
 use super::shutdown::Shutdown;
-use crate::alert::{Claim, SendOutcome, SendResult, render};
+use crate::alert::render::{self, render};
+use crate::alert::{Claim, SendOutcome, SendResult};
 use crate::lake::failpoint;
 use crate::notify::Mailer;
 use crate::telemetry::{Histogram, Telemetry};
@@ -55,7 +56,7 @@ impl Sending {
 
     async fn deliver(&self, claim: &Claim) -> SendOutcome {
         let began = clock::wall();
-        let mail = render::render(&claim.notification, &self.mail);
+        let mail = render(&claim.notification, &self.mail);
         failpoint::hit("send");
         let outcome = self.mailer.send(&mail, &claim.recipient).await;
         failpoint::hit("sent");

@@ -101,7 +101,7 @@ impl Taker {
                         self.commit_and_wait();
                     }
                     // The reader may have stopped waiting.
-                    drop(answer.try_send(()));
+                    let _gone = answer.try_send(()).is_err();
                 }
                 Ok(Read::Failed(error)) => {
                     self.commit(None);
