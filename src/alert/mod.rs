@@ -31,14 +31,14 @@ pub use evidence::{Evidence, Hint, Part};
 pub use incident::Incident;
 pub use machine::{Health, Machine, Phase, Reason};
 pub use measurements::{At, Filter, Keep, Labels, Measurements, Observation, Query};
-pub use notification::{Earlier, Ending, Kind, Notification, Quoted};
+pub use notification::{Earlier, Ending, Kind, Notification, Quoted, test_notification};
 pub use outbox::{Change, Claim, Delivery, Outgoing, Progress, SendOutcome, SendResult};
 pub use render::{Mail, render};
 pub use rule::{
     Annotations, BASELINE_FIELDS, FILE_FIELDS, Freeze, GROUP_FIELDS, Mode, NoData, RULE_FIELDS, Recipients, Rule, Rules, Severity,
     Trailing,
 };
-pub use shipped::SHIPPED;
+pub use shipped::{SHIPPED, shipped};
 pub use state::{Alert, State};
 pub use transition::Transition;
 pub use verdict::{Numbers, Verdict, judge};
