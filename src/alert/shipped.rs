@@ -22,16 +22,25 @@ mod tests {
     use crate::measure::Registry;
 
     fn rules() -> Rules {
-        Rules::parse(&files(), &Vocabulary::of(&Registry::builtin().unwrap()), Recipients::default())
-            .unwrap_or_else(|mistakes: Vec<Diagnostic>| panic!("{}", mistakes.iter().map(|m| format!("{m}\n")).collect::<Vec<_>>().concat()))
+        Rules::parse(&files(), &Vocabulary::of(&Registry::builtin().unwrap()), Recipients::default()).unwrap_or_else(
+            |mistakes: Vec<Diagnostic>| panic!("{}", mistakes.iter().map(|m| format!("{m}\n")).collect::<Vec<_>>().concat()),
+        )
     }
 
     #[test]
     fn the_shipped_rules_are_without_mistakes_and_none_is_left_out() {
         let names: Vec<String> = rules().rules.into_iter().map(|rule| rule.name).collect();
         let expected = [
-            "ErrorRateRise", "TokenSpike", "PipelineFailed", "IndexStale", "GroundednessDrop", "RelevanceDrop", "ThumbsDownSurge",
-            "DriftDetected", "NoInput", "RejectsRise",
+            "ErrorRateRise",
+            "TokenSpike",
+            "PipelineFailed",
+            "IndexStale",
+            "GroundednessDrop",
+            "RelevanceDrop",
+            "ThumbsDownSurge",
+            "DriftDetected",
+            "NoInput",
+            "RejectsRise",
         ];
         assert_eq!(names, expected);
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts");

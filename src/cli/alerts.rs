@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -10,6 +11,7 @@ use serde_json::json;
 use super::{Failure, Result};
 use crate::alert::{self, Diagnostic, Recipients, Rules, SendOutcome, Severity, Vocabulary, render};
 use crate::config;
+use crate::event::Timestamp;
 use crate::measure::Registry;
 
 /// Arguments of `groundwire alerts`.
@@ -138,8 +140,11 @@ fn read_files(paths: &[PathBuf]) -> Result<(Vec<(String, String)>, String)> {
     for path in paths {
         let unreadable = |error: io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
         if path.is_dir() {
-            let mut found: Vec<PathBuf> =
-                fs::read_dir(path).map_err(unreadable)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>().map_err(unreadable)?;
+            let mut found: Vec<PathBuf> = fs::read_dir(path)
+                .map_err(unreadable)?
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect::<io::Result<_>>()
+                .map_err(unreadable)?;
             found.retain(|file| file.is_file() && file.extension().is_some_and(|end| end == "yaml" || end == "yml"));
             found.sort();
             for file in &found {
@@ -159,7 +164,8 @@ fn read_file(path: &Path) -> Result<(String, String)> {
 }
 
 fn run_send_test(arguments: &SendTest, out: &mut dyn Write) -> Result {
-    let said = |found: Vec<config::Diagnostic>| Failure::usage(found.iter().map(ToString::to_string).collect::<String>().trim_end());
+    let said =
+        |found: Vec<config::Diagnostic>| Failure::usage(found.iter().map(ToString::to_string).collect::<String>().trim_end());
     let loaded = config::load(&arguments.config).map_err(said)?;
     let secrets = loaded.resolve().map_err(said)?;
     crate::telemetry::install_tls_provider();
@@ -174,7 +180,7 @@ fn run_send_test(arguments: &SendTest, out: &mut dyn Write) -> Result {
         None => Severity::ALL.to_vec(),
     };
     let recipients = loaded.config.recipients();
-    let now = crate::runtime::now();
+    let now = now();
     let settings = loaded.config.render();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::operational)?;
     let (mut results, mut failed) = (Vec::new(), 0);
@@ -203,4 +209,10 @@ fn run_send_test(arguments: &SendTest, out: &mut dyn Write) -> Result {
         (_, 0) => Ok(()),
         (all, failed) => Err(Failure::operational(format!("{failed} of {all} mails did not arrive"))),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a mail sent by hand is dated when it is sent")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
