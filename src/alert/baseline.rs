@@ -1,13 +1,17 @@
-//! Trailing baselines: what a metric was before the window, without the time in which the alert was on.
+//! Trailing baselines: what a metric was before the window, without the time in which the alert was on. For an age: the oldest that
+//! it was.
 //!
 //! Moved on every ten minutes of event time, not every minute: a baseline of hours does not notice, and a minute of evaluation
 //! stays cheap. It is part of the state, so that a restart changes nothing.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::measurements::{Labels, Measurements, Observation};
 use super::rule::{Rule, Trailing};
 use super::state::pooled_over;
+use super::vocabulary::Scale;
 use crate::event::Timestamp;
 
 /// Step in which baselines move.
@@ -34,6 +38,10 @@ impl Cache {
         self.end = Some(end);
         let start = end.plus(-trailing.window_us);
         self.excluded.retain(|(_, _, to)| *to > start);
+        if rule.scale == Scale::Age {
+            self.by_labels = oldest(&self.excluded, rule, measurements, start, end);
+            return;
+        }
         self.by_labels = measurements.pooled(&rule.query, start, end);
         for (labels, baseline) in &mut self.by_labels {
             let holes: Vec<(Timestamp, Timestamp)> = self
@@ -66,6 +74,33 @@ impl Cache {
         self.excluded.push((labels.clone(), from, to));
         self.end = None;
     }
+}
+
+/// The greatest age that each series had at any step of the stretch; `n` is the number of steps at which it had one.
+fn oldest(
+    excluded: &[(Labels, Timestamp, Timestamp)],
+    rule: &Rule,
+    measurements: &dyn Measurements,
+    start: Timestamp,
+    end: Timestamp,
+) -> Vec<(Labels, Observation)> {
+    let mut found: BTreeMap<Labels, Observation> = BTreeMap::new();
+    let mut at = end;
+    while at > start {
+        for (labels, seen) in measurements.pooled(&rule.query, at.plus(-rule.over_us), at) {
+            if excluded.iter().any(|(whose, from, to)| *whose == labels && *from < at && at <= *to) {
+                continue;
+            }
+            let known = found.entry(labels).or_default();
+            known.n += 1;
+            known.value = match (known.value, seen.value) {
+                (Some(before), Some(now)) => Some(before.max(now)),
+                (before, now) => before.or(now),
+            };
+        }
+        at = at.plus(-STEP_US);
+    }
+    found.into_iter().collect()
 }
 
 /// What is left of `[start, end)` without the holes, in order.

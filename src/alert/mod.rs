@@ -31,7 +31,7 @@ pub use evidence::{Evidence, Hint, Part};
 pub use incident::Incident;
 pub use machine::{Health, Machine, Phase, Reason};
 pub use measurements::{At, Filter, Keep, Labels, Measurements, Observation, Query};
-pub use notification::{Earlier, Ending, Kind, Notification, Quoted};
+pub use notification::{Earlier, Ending, Kind, Notification, Quoted, test_notification};
 pub use outbox::{Change, Claim, Delivery, Outgoing, Progress, SendOutcome, SendResult};
 pub use render::{Mail, render};
 pub use rule::{

@@ -147,3 +147,27 @@ impl Notification {
         format!("{}.{}.{}", self.incident, self.sequence, self.kind.as_str())
     }
 }
+
+/// A notification that says nothing but that mail arrives. Each call makes a thread of its own.
+#[must_use]
+pub fn test_notification(severity: Severity, recipients: Vec<String>, now: Timestamp) -> Notification {
+    let labels = Labels::new();
+    Notification {
+        incident: super::incident::id("TestMail", &vec![("severity".to_owned(), severity.as_str().to_owned())], now),
+        sequence: 1,
+        kind: Kind::Test,
+        rule: "TestMail".to_owned(),
+        severity,
+        labels,
+        at: now,
+        queued_at: now,
+        onset: now,
+        flaps: 0,
+        numbers: Numbers::default(),
+        evidence: Evidence::default(),
+        ending: None,
+        earlier: Vec::new(),
+        quoted: Quoted { summary: "mail from Groundwire arrives. Nothing is wrong.".to_owned(), ..Quoted::default() },
+        recipients,
+    }
+}

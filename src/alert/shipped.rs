@@ -1,7 +1,7 @@
-//! The rules that come with the program, used where no folder of rules is configured: the files of `alerts/`.
+//! The rules that come with the program: the files of `alerts/`, compiled in.
 
-/// Name and text of each file.
-const SHIPPED: [(&str, &str); 4] = [
+/// Name and text of each file, in the order of their names.
+const SHIPPED: &[(&str, &str)] = &[
     ("operations.yaml", include_str!("../../alerts/operations.yaml")),
     ("pipelines.yaml", include_str!("../../alerts/pipelines.yaml")),
     ("quality.yaml", include_str!("../../alerts/quality.yaml")),

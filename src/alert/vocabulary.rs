@@ -29,6 +29,8 @@ pub enum Scale {
     Comparable,
     /// Sums over the window: no.
     Total,
+    /// Ages at the end of the window: what is usual is how old it gets, not how old it is on average.
+    Age,
 }
 
 /// A metric of the registry.
@@ -72,7 +74,11 @@ fn described(metric: &measure::Metric) -> Metric {
         "USD" => Unit::Dollars,
         _ => Unit::Number,
     };
-    let scale = if matches!(metric.value, Value::Count(_) | Value::Total(_)) { Scale::Total } else { Scale::Comparable };
+    let scale = match metric.value {
+        Value::Count(_) | Value::Total(_) => Scale::Total,
+        Value::Age(_) => Scale::Age,
+        _ => Scale::Comparable,
+    };
     let dimensions = match &metric.value {
         Value::Service(_) => Vec::new(),
         Value::Age(_) => vec![Dimension::Tenant, Dimension::App, Dimension::Index],

@@ -2,6 +2,7 @@
 //!
 //! A command parses nothing itself and decides nothing: it calls the modules and prints.
 
+mod alerts;
 mod check;
 mod run;
 mod score;
@@ -70,6 +71,8 @@ const EXIT_CODES: &str =
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(about = "Check alert rules, and send a test mail", long_about = alerts::ABOUT)]
+    Alerts(alerts::Arguments),
     #[command(about = "Check the configuration, the rules and the connections", long_about = check::ABOUT)]
     Check(check::Arguments),
     #[command(about = "Score answers from a file, one JSON object per line", long_about = score::ABOUT)]
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command, out: &mut dyn Write) -> Result {
     match command {
+        Command::Alerts(arguments) => alerts::run(&arguments, out),
         Command::Check(arguments) => check::run(&arguments, out),
         Command::Score(arguments) => score::run(&arguments, out),
         Command::Run(arguments) => run::run(&arguments, out),

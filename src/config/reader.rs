@@ -148,6 +148,9 @@ impl<'t> Reader<'t> {
         if let Some(nearest) = here {
             return format!("did you mean {nearest}?");
         }
+        if path.starts_with("source.topics.") {
+            return "a topic whose name holds dots needs quotes: [source.topics.\"a.b\"]".to_owned();
+        }
         match self.known.iter().find(|(key, full)| *key == name && full != path) {
             Some((_, full)) => format!("it belongs elsewhere: {full}"),
             None => "remove it; docs/configuration.md lists all settings".to_owned(),

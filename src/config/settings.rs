@@ -167,10 +167,13 @@ impl Config {
         }
     }
 
-    /// Who is told of alerts.
+    /// Who is told of alerts. A folder of mail needs no addresses.
     #[must_use]
     pub fn recipients(&self) -> alert::Recipients {
         let to = &self.mail.recipients;
+        if self.mail.directory.is_some() && to.page.is_empty() && to.ticket.is_empty() && to.info.is_empty() {
+            return alert::Recipients::everything_to("inbox@localhost");
+        }
         alert::Recipients { page: to.page.clone(), ticket: to.ticket.clone(), info: to.info.clone() }
     }
 

@@ -138,6 +138,13 @@ fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
 }
 
 #[test]
+fn a_topic_with_dots_is_told_to_be_quoted() {
+    let found = only("[source.topics.eu.gateway]\ninput = \"gateway\"\n");
+    assert!(found.remedy.contains("needs quotes"), "{found}");
+    assert!(config("[source.topics.\"eu.gateway\"]\ninput = \"gateway\"\n").source.topics.contains_key("eu.gateway"));
+}
+
+#[test]
 fn a_missing_required_setting_is_reported_at_its_table() {
     let found = only("[[prices]]\nmodel = \"m\"\ninput = 1\n");
     assert_eq!(found.line, 1);

@@ -53,13 +53,16 @@ fn contradiction(found: &SentenceEvidence) -> f64 {
     OTHER_NUMBER * f64::from(found.other_number) + OPPOSITE * f64::from(found.opposites) + NEGATED * f64::from(found.negated)
 }
 
+/// A sentence can only contradict a passage that it otherwise follows: no more than this share of it stands elsewhere.
+const ALIGNED: f32 = 0.5;
+
 /// The verdict on one sentence: the same curve as for an answer of this sentence alone.
 pub(super) fn verdict(found: &SentenceEvidence) -> Verdict {
     let mut pool = Pool::default();
     pool.add(found);
     if pool.score() >= 0.5 {
         Verdict::Supported
-    } else if contradiction(found) > 0.0 {
+    } else if contradiction(found) > 0.0 && found.outside <= found.weight * ALIGNED {
         Verdict::Contradicted
     } else {
         Verdict::NotStated

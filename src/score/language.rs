@@ -80,19 +80,7 @@ pub(super) enum Script {
     Other,
 }
 
-const SCRIPTS: [Script; 11] = [
-    Script::Latin,
-    Script::Cyrillic,
-    Script::Greek,
-    Script::Hebrew,
-    Script::Arabic,
-    Script::Devanagari,
-    Script::Thai,
-    Script::Hangul,
-    Script::Kana,
-    Script::Han,
-    Script::Other,
-];
+const SCRIPTS: usize = Script::Other as usize + 1;
 
 /// The script of a letter. Blocks rather than Unicode's script property: enough for counting.
 pub(super) fn script(letter: char) -> Script {
@@ -123,20 +111,22 @@ pub(super) fn is_unspaced(letter: char) -> bool {
 pub(super) struct Evidence {
     words: u32,
     by_language: [u32; BY_WORDS.len()],
-    by_script: [u32; SCRIPTS.len()],
+    by_script: [u32; SCRIPTS],
 }
 
 impl Evidence {
     /// Counts one word: its first letter and the languages in which it is a function word.
     pub(super) fn see(&mut self, letter: char, mask: u16) {
         self.words += 1;
-        if let Some(count) = SCRIPTS.iter().position(|known| *known == script(letter)).and_then(|at| self.by_script.get_mut(at)) {
+        if let Some(count) = self.by_script.get_mut(script(letter) as usize) {
             *count += 1;
         }
-        if mask != 0 {
-            for (bit, count) in self.by_language.iter_mut().enumerate() {
-                *count += u32::from(mask >> bit & 1);
+        let mut mask = mask;
+        while mask != 0 {
+            if let Some(count) = self.by_language.get_mut(mask.trailing_zeros() as usize) {
+                *count += 1;
             }
+            mask &= mask - 1;
         }
     }
 
@@ -146,12 +136,9 @@ impl Evidence {
         if self.words < 4 {
             return None;
         }
-        let share = |script: Script| {
-            let at = SCRIPTS.iter().position(|known| *known == script);
-            at.and_then(|at| self.by_script.get(at)).is_some_and(|count| *count * 2 > self.words)
-        };
-        let kana = self.by_script.get(8).copied().unwrap_or_default();
-        let han = self.by_script.get(9).copied().unwrap_or_default();
+        let share = |script: Script| self.by_script.get(script as usize).is_some_and(|count| *count * 2 > self.words);
+        let kana = self.by_script.get(Script::Kana as usize).copied().unwrap_or_default();
+        let han = self.by_script.get(Script::Han as usize).copied().unwrap_or_default();
         if (kana + han) * 2 > self.words {
             return Some(if kana * 8 > self.words { "ja" } else { "zh" });
         }

@@ -2,7 +2,8 @@
 //! opposites, and which are function words, negations or talk about the answer itself.
 //!
 //! The tables are small text files beside this one, made by `tests/quality/make_lexicon.py`: frequencies are document
-//! counts over public corpora, synonyms and antonyms come from `WordNet` 3.0 (licence in `lexicon/WORDNET-LICENSE`).
+//! counts over public corpora, synonyms and antonyms come from `WordNet` 3.0 (licence in `lexicon/WORDNET-LICENSE`);
+//! `opposites.txt` is our own: sets of words of which a claim may name one in place of another (days, units, ranks).
 //! A word that is not listed is taken to be rare. English only, but for the function words of a few other languages.
 
 use super::fold::fold;
@@ -13,6 +14,7 @@ use super::stem::stem;
 const WORDS: &str = include_str!("lexicon/words.txt");
 const SYNONYMS: &str = include_str!("lexicon/synonyms.txt");
 const ANTONYMS: &str = include_str!("lexicon/antonyms.txt");
+const OPPOSITES: &str = include_str!("lexicon/opposites.txt");
 
 /// Bits of information of a word outside the table.
 pub(super) const RARE: f32 = 12.0;
@@ -74,6 +76,8 @@ impl Marks {
     pub(super) const FIRST_PERSON: Self = Self(4);
     /// A function word with an opposite, such as `before` or `she`: without weight, but looked at for contradictions.
     pub(super) const POLAR: Self = Self(16);
+    /// A number written as a word.
+    pub(super) const NUMBER: Self = Self(32);
     /// Written with a capital, and not because a sentence starts.
     pub(super) const CAPITAL: Self = Self(8);
 
@@ -97,13 +101,12 @@ pub(super) struct Entry {
     /// Languages in which it is a function word, as a mask over [`language::BY_WORDS`].
     pub(super) function_in: u16,
     pub(super) marks: Marks,
-    /// `(mantissa, power of ten)` of a number written as a word.
-    pub(super) number: Option<(u32, i8)>,
 }
 
 /// The tables, ready for look-up.
 pub(super) struct Lexicon {
     words: KeyMap<Entry>,
+    numbers: KeyMap<(u32, i8)>,
     synonyms: KeyMap<Vec<u64>>,
     antonyms: KeyMap<Vec<u64>>,
 }
@@ -111,7 +114,8 @@ pub(super) struct Lexicon {
 impl Lexicon {
     /// Reads the built-in tables; some milliseconds.
     pub(super) fn new() -> Self {
-        let mut lexicon = Self { words: KeyMap::default(), synonyms: KeyMap::default(), antonyms: KeyMap::default() };
+        let mut lexicon =
+            Self { words: KeyMap::default(), numbers: KeyMap::default(), synonyms: KeyMap::default(), antonyms: KeyMap::default() };
         for line in WORDS.lines() {
             let mut fields = line.split(' ');
             let (Some(word), Some(half_bits)) = (fields.next(), fields.next()) else { continue };
@@ -136,13 +140,14 @@ impl Lexicon {
             lexicon.mark(word, Marks::FIRST_PERSON);
         }
         for (word, mantissa, power) in NUMBER_WORDS {
-            lexicon.entry(word).number = Some((mantissa, power));
+            lexicon.mark(word, Marks::NUMBER);
+            lexicon.numbers.insert(hash::bytes(word.as_bytes()), (mantissa, power));
         }
         for word in POLAR.split_ascii_whitespace() {
             lexicon.mark(word, Marks::POLAR);
         }
-        let synonyms = lexicon.relation(SYNONYMS);
-        let antonyms = lexicon.relation(ANTONYMS);
+        let synonyms = lexicon.relation(&[SYNONYMS]);
+        let antonyms = lexicon.relation(&[ANTONYMS, OPPOSITES]);
         lexicon.synonyms = synonyms;
         lexicon.antonyms = antonyms;
         lexicon
@@ -156,7 +161,6 @@ impl Lexicon {
             weight: RARE,
             function_in: 0,
             marks: Marks::NONE,
-            number: None,
         })
     }
 
@@ -166,10 +170,10 @@ impl Lexicon {
     }
 
     /// Every line of `lines` is a set of words that stand in the relation to one another.
-    fn relation(&self, lines: &str) -> KeyMap<Vec<u64>> {
+    fn relation(&self, lines: &[&str]) -> KeyMap<Vec<u64>> {
         let mut related: KeyMap<Vec<u64>> = KeyMap::default();
         let mut keys = Vec::new();
-        for line in lines.lines() {
+        for line in lines.iter().flat_map(|lines| lines.lines()) {
             keys.clear();
             keys.extend(
                 line.split(' ')
@@ -190,6 +194,11 @@ impl Lexicon {
     /// The entry of a lower-case word, by the hash of its bytes.
     pub(super) fn look_up(&self, word: u64) -> Option<&Entry> {
         self.words.get(&word)
+    }
+
+    /// `(mantissa, power of ten)` of a number written as a word.
+    pub(super) fn number(&self, word: u64) -> Option<(u32, i8)> {
+        self.numbers.get(&word).copied()
     }
 
     /// Keys of words that mean the same in one of their common senses.

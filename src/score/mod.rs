@@ -228,6 +228,8 @@ impl Default for Settings {
 const RELEVANT: f64 = 0.5;
 /// Answer and contexts in different languages are still compared when this share of the answer stands in the contexts.
 const SHARED_ENOUGH: f64 = 0.5;
+/// Bits below which a sentence is looked at for mere courtesy.
+const SHORT: f32 = 32.0;
 /// An answer that declines and says no more than this share of it besides has abstained.
 const SAID_BESIDES: f32 = 0.4;
 
@@ -350,7 +352,7 @@ impl Scorer {
             if may_decline && refusal::declines(sentence, &mut self.lower) {
                 declined = true;
                 asked += weight;
-            } else if weight > 0.0 {
+            } else if weight > 0.0 && !(weight < SHORT && refusal::is_courtesy(sentence, &mut self.lower)) {
                 if segment.is_question {
                     asked += weight;
                 } else {

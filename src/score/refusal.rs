@@ -115,11 +115,62 @@ const ABOUT_SOURCES: [&str; 27] = [
     "cannot",
 ];
 
+/// Sayings that claim nothing about the world.
+const COURTESIES: [&str; 36] = [
+    "happy to help",
+    "glad to help",
+    "glad i could",
+    "glad you",
+    "thanks for",
+    "thank you",
+    "you're welcome",
+    "you are welcome",
+    "good question",
+    "great question",
+    "great news",
+    "good news",
+    "let me know",
+    "let us know",
+    "hope this helps",
+    "hope that helps",
+    "hope the information helps",
+    "feel free to",
+    "hesitate to",
+    "anything else",
+    "any other question",
+    "more questions",
+    "further questions",
+    "write again",
+    "ask again",
+    "have a great",
+    "have a nice",
+    "good luck",
+    "of course!",
+    "sorry for",
+    "sorry to hear",
+    "one moment",
+    "these steps:",
+    "here are the steps",
+    "gern geschehen",
+    "n'hésitez pas",
+];
+
+/// Whether a sentence is mere courtesy. `lower` is a buffer.
+pub(super) fn is_courtesy(sentence: &str, lower: &mut String) -> bool {
+    lower_case(sentence, lower);
+    COURTESIES.iter().any(|phrase| lower.contains(phrase))
+}
+
 /// Whether a sentence declines to answer. `lower` is a buffer.
 pub(super) fn declines(sentence: &str, lower: &mut String) -> bool {
     if sentence.len() > 600 {
         return false;
     }
+    lower_case(sentence, lower);
+    REFUSALS.iter().any(|phrase| lower.contains(phrase)) && ABOUT_SOURCES.iter().any(|word| lower.contains(word))
+}
+
+fn lower_case(sentence: &str, lower: &mut String) {
     lower.clear();
     for letter in sentence.chars() {
         if letter == '’' {
@@ -128,5 +179,4 @@ pub(super) fn declines(sentence: &str, lower: &mut String) -> bool {
             lower.extend(letter.to_lowercase());
         }
     }
-    REFUSALS.iter().any(|phrase| lower.contains(phrase)) && ABOUT_SOURCES.iter().any(|word| lower.contains(word))
 }

@@ -139,11 +139,14 @@ impl Text {
             let Some(chunk) = text.get(at..end) else { break };
             if line_start && (chunk.starts_with("```") || chunk.starts_with("~~~")) {
                 self.fence(at, end, bytes);
-            } else if line_start && is_list_marker(chunk) {
+            } else if line_start && may_mark(byte) && is_list_marker(chunk) {
                 // The marker belongs to the layout, not to what is said.
                 self.marker = list_number(chunk).unwrap_or(self.marker);
                 self.begin(at);
-            } else if !self.in_code && list_number(chunk).is_some_and(|number| self.continues_list(number, at, bytes)) {
+            } else if !self.in_code
+                && may_mark(byte)
+                && list_number(chunk).is_some_and(|number| self.continues_list(number, at, bytes))
+            {
                 self.marker += 1;
                 self.close(at, bytes, false);
                 self.begin(at);
@@ -154,7 +157,7 @@ impl Text {
                 } else {
                     self.read_unicode(chunk, at, lexicon);
                 }
-                if !self.in_code {
+                if !self.in_code && !bytes.get(end - 1).is_some_and(u8::is_ascii_alphanumeric) {
                     self.close_at_stop(chunk, end, bytes);
                 }
             }
@@ -396,7 +399,9 @@ impl Text {
             token.function_in = entry.function_in;
             token.marks = token.marks.with(entry.marks);
             self.first_person += u32::from(entry.marks.has(Marks::FIRST_PERSON));
-            if let Some((mantissa, power)) = entry.number {
+            if entry.marks.has(Marks::NUMBER)
+                && let Some((mantissa, power)) = lexicon.number(word)
+            {
                 token.kind = Kind::Number;
                 token.weight = if power == 0 && mantissa < 10 { SPELLED_NUMBER_WEIGHT } else { NUMBER_WEIGHT };
                 token.key = number_key(u64::from(mantissa), i32::from(power));
@@ -573,6 +578,11 @@ fn split_ascii(part: &str) -> impl Iterator<Item = (usize, &[u8])> {
         at = word_end(bytes, start);
         bytes.get(start..at).filter(|word| !word.is_empty()).map(|word| (start, word))
     })
+}
+
+/// Whether a chunk that starts with this byte can be a list marker at all.
+fn may_mark(byte: &u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'-' | b'*' | b'+' | b'#' | b'(') || !byte.is_ascii()
 }
 
 fn is_list_marker(chunk: &str) -> bool {

@@ -21,6 +21,7 @@ fn check(dir: &Path, text: &str) -> (Option<i32>, Vec<(String, bool, String)>) {
     let Output { status, stdout, stderr } = service::output(arguments);
     let report: Value = serde_json::from_slice(&stdout)
         .unwrap_or_else(|error| panic!("{error}: {}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)));
+    assert!(report["findings"].as_array().expect("a list").iter().all(|found| found["severity"] == "warning"), "{report:#}");
     let text = |probe: &Value, key: &str| probe[key].as_str().unwrap_or_default().to_owned();
     let probes = report["probes"].as_array().expect("a list").iter().map(|probe| {
         let said = format!("{}{} {}", text(probe, "found"), text(probe, "problem"), text(probe, "remedy"));
@@ -30,7 +31,7 @@ fn check(dir: &Path, text: &str) -> (Option<i32>, Vec<(String, bool, String)>) {
 }
 
 fn kafka(broker: &Broker, password_file: &str, topics: &[&str], dead_letters: &str) -> String {
-    let topics: String = topics.iter().map(|topic| format!("[source.topics.{topic}]\ninput = \"gateway\"\n")).collect();
+    let topics: String = topics.iter().map(|topic| format!("[source.topics.\"{topic}\"]\ninput = \"gateway\"\n")).collect();
     format!(
         "dead_letter.topic = \"{dead_letters}\"\n[source.kafka]\nbrokers = [\"{}\"]\ngroup = \"check\"\nprotocol = \"sasl_ssl\"\n\
          mechanism = \"SCRAM-SHA-512\"\nusername = \"{USER}\"\npassword_file = \"{password_file}\"\nca_file = \"{}\"\n{topics}",

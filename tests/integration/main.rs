@@ -14,6 +14,8 @@ mod check;
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
+mod kafka_source;
+#[cfg(test)]
 mod kafka_support;
 #[cfg(test)]
 mod mail_support;

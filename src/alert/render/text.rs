@@ -186,11 +186,11 @@ fn how_bad(notification: &Notification) -> Vec<String> {
         return lines;
     }
     match window.value {
+        Some(value) if window.bad_n > 0 => {
+            lines.push(format!("{} over {over}, {} of n={}", quoted.unit.show(value), count(window.bad_n), count(window.n)));
+        }
         Some(value) => lines.push(format!("{} over {over}, n={}", quoted.unit.show(value), count(window.n))),
         None => lines.push(format!("no value over {over}")),
-    }
-    if window.bad_n > 0 {
-        lines.push(format!("bad: {} of {}", count(window.bad_n), count(window.n)));
     }
     if let (Some(lo), Some(hi)) = (window.lo, window.hi) {
         lines.push(format!("95% interval {} to {}", quoted.unit.show(lo), quoted.unit.show(hi)));

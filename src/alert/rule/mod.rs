@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expr::Condition;
 use super::measurements::{Filter, Query};
-use super::vocabulary::Unit;
+use super::vocabulary::{Scale, Unit};
 use crate::measure::Dimension;
 
 pub use read::{BASELINE_FIELDS, FILE_FIELDS, GROUP_FIELDS, RULE_FIELDS};
@@ -111,6 +111,8 @@ pub struct Rule {
     pub query: Query,
     /// How the metric's numbers are written.
     pub unit: Unit,
+    /// How windows of the metric compare.
+    pub scale: Scale,
     /// Dimensions of the metric.
     pub dimensions: Vec<Dimension>,
     /// Length of the window.

@@ -199,7 +199,7 @@ fn read_rule(
         read_annotations(reader, node, severity, &by, metric.as_ref().map_or(Unit::Number, |(_, unit, ..)| *unit))
     });
 
-    let (name, severity, (metric, unit, _, dimensions), over_us) = (name?, severity?, metric?, over_us?);
+    let (name, severity, (metric, unit, scale, dimensions), over_us) = (name?, severity?, metric?, over_us?);
     let (expr, expr_text) = expr?;
     let place = format!("{}:{}", reader.file, reader.line(map.start));
     Some(Rule {
@@ -208,6 +208,7 @@ fn read_rule(
         mode,
         query: Query { metric, filter, by },
         unit,
+        scale,
         dimensions,
         over_us,
         expr,

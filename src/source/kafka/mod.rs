@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -303,14 +303,32 @@ impl KafkaSource {
         if self.settings.on_loss == OnLoss::Stop && !lost.is_empty() {
             return Err(Error::Lost(lost));
         }
-        // The client has stopped where it failed, and does not say where: it starts again everywhere.
-        for reading in self.reading.iter().filter(|reading| !self.paused.contains(&reading.id)) {
-            seek(&self.consumer, reading)?;
-        }
+        // The client has stopped where it failed, and does not say where. It takes no seek there, only a new assignment.
+        self.reassign()?;
         if !lost.is_empty() {
             self.pending.push_back(Polled::Lost(lost));
         }
         Ok(())
+    }
+
+    /// Assigns again what is being read, at the next positions.
+    fn reassign(&self) -> Result<(), Error> {
+        let failed = |error: KafkaError| Error::Client { cause: format!("cannot change the assignment: {error}") };
+        let mut list = TopicPartitionList::new();
+        let mut paused = TopicPartitionList::new();
+        for Reading { id, next, .. } in &self.reading {
+            list.add_partition_offset(&id.topic, id.partition, Offset::Offset(*next)).map_err(failed)?;
+            if self.paused.contains(id) {
+                paused.add_partition(&id.topic, id.partition);
+            }
+        }
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            self.consumer.incremental_unassign(&list).map_err(failed)?;
+            self.consumer.incremental_assign(&list).map_err(failed)?;
+        } else {
+            self.consumer.assign(&list).map_err(failed)?;
+        }
+        self.consumer.pause(&paused).map_err(failed)
     }
 
     /// Makes the client anew if it fell silent although there is something to read.
