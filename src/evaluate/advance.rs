@@ -276,7 +276,9 @@ impl State {
     /// Forgets the oldest panes of a level until memory is within its limit; the newest hour stays.
     fn evict(&mut self, level: usize, closed: Timestamp) {
         while self.closed_bytes() > self.settings.closed_bytes_max {
-            let Some(first) = self.kept.levels[level].first().filter(|first| first.plus(2 * Timestamp::HOUR_US) <= closed) else { return };
+            let Some(first) = self.kept.levels[level].first().filter(|first| first.plus(2 * Timestamp::HOUR_US) <= closed) else {
+                return;
+            };
             let next = first.floor(Timestamp::HOUR_US).plus(Timestamp::HOUR_US);
             self.kept.levels[level].forget_before(next, |_| false);
             self.kept.horizons[level] = self.kept.horizons[level].max(Some(next));

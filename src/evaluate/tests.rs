@@ -494,7 +494,11 @@ fn metrics_wait_only_for_the_inputs_they_are_made_from() {
     let mut seen = Vec::new();
     state.absorb(&entry(2, at(4), marks(&[("f/0", 3)])), PartialSet::default());
     state.advance(&mut Vec::new(), &mut |state, tick| {
-        seen.push((state.is_due("requests", tick), state.is_due("feedback.response_rate", tick), state.is_due("service.input_age_s", tick)));
+        seen.push((
+            state.is_due("requests", tick),
+            state.is_due("feedback.response_rate", tick),
+            state.is_due("service.input_age_s", tick),
+        ));
     });
     assert_eq!(seen, [(false, true, false), (false, true, false), (false, false, true)]);
 }
@@ -530,10 +534,8 @@ fn years_of_silence_are_skipped_and_an_old_event_does_not_wake_them() {
 
 #[test]
 fn memory_is_bounded_and_what_is_beyond_it_is_counted() {
-    let mut state = State::new(
-        Settings { closed_bytes_max: 12_000, keep_us: 6 * HOUR, ..settings() },
-        Arc::new(Registry::builtin().unwrap()),
-    );
+    let mut state =
+        State::new(Settings { closed_bytes_max: 12_000, keep_us: 6 * HOUR, ..settings() }, Arc::new(Registry::builtin().unwrap()));
     for hour in 0..24 {
         let from = Timestamp(hour * HOUR);
         let requests: Vec<Placed> = (0..60).map(|minute| request(from.plus(minute * MINUTE), 0, 20, Some(7), false)).collect();
@@ -545,6 +547,7 @@ fn memory_is_bounded_and_what_is_beyond_it_is_counted() {
     let late = partials([request(Timestamp(HOUR), 0, 1, None, false)].iter(), false);
     let (rows, _) = feed(&mut state, &entry(99, Timestamp(24 * HOUR), marks(&[])), late);
     assert!(state.counters().beyond_memory > 0);
-    let again: Vec<_> = rows.iter().filter(|row| &*row.metric == "requests").map(|row| (row.window_s, row.n, row.revision)).collect();
+    let again: Vec<_> =
+        rows.iter().filter(|row| &*row.metric == "requests").map(|row| (row.window_s, row.n, row.revision)).collect();
     assert_eq!(again, [(3_600, 1_201, 1)], "the minute is gone, its hour is whole in memory and is corrected");
 }

@@ -19,3 +19,5 @@ mod kafka_source;
 mod kafka_support;
 #[cfg(test)]
 mod mail_support;
+#[cfg(test)]
+mod schemas;
