@@ -18,6 +18,8 @@ mod kafka_source;
 #[cfg(test)]
 mod kafka_support;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod mail_support;
 #[cfg(test)]
 mod schemas;
