@@ -4,7 +4,11 @@
 
 mod alerts;
 mod check;
+mod lake;
+mod log;
 mod score;
+mod verify;
+mod views;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -76,6 +80,12 @@ enum Command {
     Check(check::Arguments),
     #[command(about = "Score answers from a file, one JSON object per line", long_about = score::ABOUT)]
     Score(score::Arguments),
+    #[command(about = "Check a lake against its log, and its numbers against its rows", long_about = verify::ABOUT)]
+    Verify(verify::Arguments),
+    #[command(about = "Print views over the lake for DuckDB or Polars", long_about = views::ABOUT)]
+    Views(views::Arguments),
+    #[command(about = "Show entries of the commit log", long_about = log::ABOUT)]
+    Log(log::Arguments),
 }
 
 /// Parses the command line, runs the command and turns its result into an exit code.
@@ -104,5 +114,8 @@ fn run(command: Command, out: &mut dyn Write) -> Result {
         Command::Alerts(arguments) => alerts::run(&arguments, out),
         Command::Check(arguments) => check::run(&arguments, out),
         Command::Score(arguments) => score::run(&arguments, out),
+        Command::Verify(arguments) => verify::run(&arguments, out),
+        Command::Views(arguments) => views::run(&arguments, out),
+        Command::Log(arguments) => log::run(&arguments, out),
     }
 }
