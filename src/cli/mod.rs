@@ -4,8 +4,12 @@
 
 mod alerts;
 mod check;
+mod lake;
+mod log;
 mod run;
 mod score;
+mod verify;
+mod views;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -79,6 +83,12 @@ enum Command {
     Score(score::Arguments),
     #[command(about = "Run the service", long_about = run::ABOUT)]
     Run(run::Arguments),
+    #[command(about = "Check a lake against its log, and its numbers against its rows", long_about = verify::ABOUT)]
+    Verify(verify::Arguments),
+    #[command(about = "Print views over the lake for DuckDB or Polars", long_about = views::ABOUT)]
+    Views(views::Arguments),
+    #[command(about = "Show entries of the commit log", long_about = log::ABOUT)]
+    Log(log::Arguments),
 }
 
 /// Parses the command line, runs the command and turns its result into an exit code.
@@ -108,5 +118,8 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result {
         Command::Check(arguments) => check::run(&arguments, out),
         Command::Score(arguments) => score::run(&arguments, out),
         Command::Run(arguments) => run::run(&arguments, out),
+        Command::Verify(arguments) => verify::run(&arguments, out),
+        Command::Views(arguments) => views::run(&arguments, out),
+        Command::Log(arguments) => log::run(&arguments, out),
     }
 }

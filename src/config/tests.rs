@@ -267,3 +267,21 @@ fn everything_that_is_named_and_not_there_is_reported_at_once() {
     assert_eq!(secrets.mail_password.as_ref().unwrap().expose(), "secret");
     assert!(!format!("{secrets:?} {:?}", secrets.mail_password).contains("secret\""));
 }
+
+proptest::proptest! {
+    /// A piece of the example cut out, doubled or replaced: settings or mistakes that lie within the text, never a panic.
+    #[test]
+    fn a_damaged_file_gives_mistakes_within_it(at in 0_usize..9_000, len in 0_usize..200, with in "[\\[\\]={}\"'#.,\n a-z0-9_ü-]{0,40}") {
+        let example = reference::example();
+        let floor = |at: usize| (0..=at.min(example.len())).rev().find(|at| example.is_char_boundary(*at)).unwrap();
+        let (from, to) = (floor(at), floor(at + len));
+        let text = format!("{}{with}{}", &example[..from], &example[to..]);
+        if let Err(found) = parse("groundwire.toml", &text, Path::new("")) {
+            proptest::prop_assert!(!found.is_empty());
+            for mistake in found {
+                proptest::prop_assert!(mistake.line <= text.matches('\n').count() + 1);
+                proptest::prop_assert!(mistake.to_string().lines().count() >= 1);
+            }
+        }
+    }
+}

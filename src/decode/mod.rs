@@ -15,6 +15,8 @@ pub mod redact;
 mod scalar;
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt::{self, Write as _};

@@ -140,4 +140,6 @@ impl Scenario {
 }
 
 #[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 mod tests;

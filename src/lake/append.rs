@@ -3,8 +3,6 @@
 //! Guarantees (AP-1) that an entry stands in the log at most once and only where the fold allows it, (AP-2) that a lost
 //! answer is resolved by reading the number back, and (AP-3) that a writer whose number was pruned long ago learns of it.
 
-use std::time::Duration;
-
 use object_store::PutMode;
 
 use super::load::{apply, to_json};
@@ -15,8 +13,6 @@ use crate::log::{Entry, Fenced, Fold};
 const CHECKPOINT_EVERY: u64 = 500;
 /// Tries at one number before the store counts as down.
 const ATTEMPTS: u32 = 6;
-/// Wait before the second try; doubled for each further one.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// What became of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +36,7 @@ impl Lake {
     /// and the next attempt to be fenced).
     pub async fn append(&self, fold: &mut Fold, entry: &mut Entry) -> Result<Appended, Error> {
         let mut tries = 0;
-        let mut wait = FIRST_WAIT;
+        let mut wait = self.first_wait;
         loop {
             for other in self.refresh(fold).await? {
                 if other.id == entry.id {
@@ -67,7 +63,7 @@ impl Lake {
                 Err(error) => {
                     if self.read_entry(entry.number).await?.is_some() {
                         tries = 0;
-                        wait = FIRST_WAIT;
+                        wait = self.first_wait;
                         continue;
                     }
                     tries += 1;

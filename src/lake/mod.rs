@@ -16,9 +16,12 @@ mod publish;
 mod stage;
 mod store;
 pub mod tables;
+mod verify;
+pub mod views;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::ObjectStore;
 
@@ -26,6 +29,10 @@ pub use append::Appended;
 pub use error::Error;
 pub use keeper::{Compacted, Expired, Retention};
 pub use names::{Attempt, INTERNAL};
+pub use verify::{Finding, Report, Rescore};
+
+/// Wait before a failed append is tried again.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// Where the lake is and who writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,25 +51,28 @@ pub struct Settings {
 pub struct Lake {
     store: Arc<dyn ObjectStore>,
     settings: Arc<Settings>,
+    /// Wait before a failed append is tried again; doubled for each further try.
+    first_wait: Duration,
 }
 
 impl Lake {
     /// Opens a lake to write, making the folder if need be, and probes that the store can create a key only once.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        store::make(&settings.location)?;
         let lake = Self::open_to_read(settings)?;
         store::probe(lake.store.as_ref(), settings).await?;
         Ok(lake)
     }
 
-    /// Opens a lake without writing to it.
+    /// Opens a lake that is there, without writing to it.
     pub fn open_to_read(settings: &Settings) -> Result<Self, Error> {
-        Ok(Self { store: store::open(settings)?, settings: Arc::new(settings.clone()) })
+        Ok(Self { first_wait: FIRST_WAIT, ..Self::on(store::open(settings)?, settings) })
     }
 
-    /// A lake on a store that is given, for tests.
+    /// A lake on a store that is given, without waits, for tests.
     #[must_use]
     pub fn on(store: Arc<dyn ObjectStore>, settings: &Settings) -> Self {
-        Self { store, settings: Arc::new(settings.clone()) }
+        Self { store, settings: Arc::new(settings.clone()), first_wait: Duration::ZERO }
     }
 
     /// Where the lake is and who writes.
@@ -72,5 +82,7 @@ impl Lake {
     }
 }
 
+#[cfg(test)]
+mod lying;
 #[cfg(test)]
 mod tests;

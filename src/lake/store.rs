@@ -16,12 +16,21 @@ use super::{Error, Settings, names};
 /// Prefixes of the environment variables that object stores read.
 const STORE_VARIABLES: [&str; 3] = ["aws_", "azure_", "google_"];
 
-/// The store of a location, created if it is a folder that is not there.
+/// Makes the folder of a local location, if it is not there.
+pub(super) fn make(location: &str) -> Result<(), Error> {
+    let folder = location.strip_prefix("file://").unwrap_or(location);
+    if folder.contains("://") {
+        return Ok(());
+    }
+    let refused = |error| Error::Location { location: location.to_owned(), reason: format!("cannot make the folder: {error}") };
+    std::fs::create_dir_all(folder).map_err(refused)
+}
+
+/// The store of a location.
 pub(super) fn open(settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
     let location = settings.location.as_str();
     let refused = |reason: String| Error::Location { location: location.to_owned(), reason };
     if !location.contains("://") {
-        std::fs::create_dir_all(location).map_err(|error| refused(format!("cannot make the folder: {error}")))?;
         let folder = LocalFileSystem::new_with_prefix(location).map_err(|error| refused(error.to_string()))?;
         return Ok(Arc::new(folder.with_fsync(true)));
     }

@@ -18,4 +18,12 @@ mod kafka_source;
 #[cfg(test)]
 mod kafka_support;
 #[cfg(test)]
+mod lake_crash;
+#[cfg(test)]
+mod lake_views;
+#[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod mail_support;
+#[cfg(test)]
+mod schemas;

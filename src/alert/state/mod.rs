@@ -103,7 +103,9 @@ impl State {
 
     /// Claims what is due to be sent. The claims belong into the entry that is about to be appended; send only after that.
     pub fn claim(&mut self, now: Timestamp) -> Vec<Claim> {
-        self.outbox.claim(now, self.evaluated_until)
+        // Before the first closed minute there is nothing to catch up with.
+        let until = if self.evaluated_until == Timestamp::default() { now } else { self.evaluated_until };
+        self.outbox.claim(now, until)
     }
 
     /// Records what became of a claim; it is part of the next entry. A delivery that would be tried again `give_up_us` after it

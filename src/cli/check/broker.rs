@@ -8,7 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::probe::{PATIENCE, Probe, Problem};
 use crate::config::{Config, Secrets, SourceKind};
@@ -31,7 +31,7 @@ impl ClientContext for Listening {
 
 impl ConsumerContext for Listening {}
 
-/// Tries the cluster, each topic and the group. Joins no group and reads no record.
+/// Tries the cluster, each topic and the group. Joins no group and takes no record.
 pub(super) fn probe(config: &Config, secrets: &Secrets) -> Vec<Probe> {
     if config.source.kind != SourceKind::Kafka {
         return Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn probe(config: &Config, secrets: &Secrets) -> Vec<Probe> {
     for (name, value) in config.kafka_client(secrets) {
         client.set(name, value);
     }
-    client.set("group.id", &config.source.kafka.group).set("enable.auto.commit", "false");
+    client.set("group.id", &config.source.kafka.group).set("enable.auto.commit", "false").set("enable.partition.eof", "true");
     let consumer: BaseConsumer<Listening> = match client.create_with_context(heard.clone()) {
         Ok(consumer) => consumer,
         Err(error) => {
@@ -69,7 +69,7 @@ pub(super) fn probe(config: &Config, secrets: &Secrets) -> Vec<Probe> {
                 problem.message,
                 format!("{}; it needs the right to write; or set [dead_letter] enabled = false", problem.remedy),
             )),
-            Ok(partitions) => Ok(counted(partitions)),
+            Ok(partitions) => Ok(format!("{}; the right to write shows only when a record is refused", counted(partitions))),
         };
         probes.push(Probe::new(format!("dead-letter topic {topic}"), result));
     }
@@ -137,16 +137,33 @@ fn partitions(consumer: &BaseConsumer<Listening>, topic: &str) -> Result<usize, 
     }
 }
 
-/// Existence, then the right to read: asking for the ends of a partition needs it in no less than the real reading does.
+/// Existence, the right to see it, and the right to read it: a fetch at its end, which brings no record.
 fn probe_topic(consumer: &BaseConsumer<Listening>, topic: &str) -> Result<String, Problem> {
     let count = partitions(consumer, topic)?;
+    let refused = || Problem::new("the right to read is missing", "grant READ and DESCRIBE on the topic to the service's user");
     let (low, high) = consumer.fetch_watermarks(topic, 0, PATIENCE).map_err(|error| match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-            Problem::new("the right to read is missing", "grant READ and DESCRIBE on the topic to the service's user")
-        }
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => refused(),
         _ => Problem::new(format!("cannot ask for the ends of partition 0: {error}"), "check that the partition has a leader"),
     })?;
-    Ok(format!("{}, partition 0 holds offsets {low} to {high}", counted(count)))
+    let unreadable =
+        |error: &KafkaError| Problem::new(format!("cannot read partition 0: {error}"), "check that the partition has a leader");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(high)).map_err(|error| unreadable(&error))?;
+    consumer.assign(&list).map_err(|error| unreadable(&error))?;
+    let verdict = match consumer.poll(PATIENCE) {
+        // A record that has come since, or the end: both were read.
+        Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => {
+            Ok(format!("{}, partition 0 holds offsets {low} to {high}", counted(count)))
+        }
+        Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(refused()),
+        Some(Err(error)) => Err(unreadable(&error)),
+        None => Err(Problem::new(
+            format!("nothing was heard of partition 0 for {} s", PATIENCE.as_secs()),
+            "check that it has a leader",
+        )),
+    };
+    consumer.unassign().map_err(|error| unreadable(&error))?;
+    verdict
 }
 
 fn counted(partitions: usize) -> String {
@@ -158,7 +175,7 @@ fn probe_group(consumer: &BaseConsumer<Listening>, topic: &str) -> Result<String
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, 0);
     match consumer.committed_offsets(list, PATIENCE) {
-        Ok(offsets) => match offsets.elements().first().map(rdkafka::topic_partition_list::TopicPartitionListElem::error) {
+        Ok(offsets) => match offsets.elements().first().map(|partition| partition.error()) {
             Some(Err(error)) => Err(group_problem(&error)),
             _ => Ok("may be used".to_owned()),
         },

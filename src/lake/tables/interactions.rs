@@ -25,6 +25,8 @@ use crate::lake::Error;
 
 /// Rows of one batch handed to the writer.
 const BATCH_ROWS: usize = 16_384;
+/// Text of one batch, about: rows with prompts and passages come in smaller batches, so that they do not lie in memory twice.
+const BATCH_BYTES: usize = 8 << 20;
 /// Rows that the columns read at a time: 256 rows of some 700 bytes fit a second-level cache.
 const BLOCK_ROWS: usize = 256;
 /// Scores are stored in billionths.
@@ -36,11 +38,13 @@ const TENANT: usize = column(&SYMBOL_COLUMNS, "tenant");
 pub(super) fn encode(rows: &Interactions, attempt: &str) -> Result<Vec<Part>, Error> {
     let order = order(rows);
     let symbols: ArrayRef = Arc::new(rows.symbols.iter().map(|text| Some(&**text)).collect::<StringArray>());
+    let bytes_per_row = rows.text.len() / rows.rows.len().max(1) + 1;
+    let batch_rows = (BATCH_BYTES / bytes_per_row).clamp(BLOCK_ROWS, BATCH_ROWS);
     let mut parts = Vec::new();
     for day in order.chunk_by(|a, b| a.days == b.days) {
         let Some(first) = day.first() else { continue };
         let source = Source { rows, symbols: &symbols, days: first.days, attempt };
-        let batches = day.chunks(BATCH_ROWS).map(|places| source.batch(places));
+        let batches = day.chunks(batch_rows).map(|places| source.batch(places));
         let bytes = write(&INTERACTIONS, attempt, day.len(), batches)?;
         parts.push(Part::new(INTERACTIONS.name, Timestamp(i64::from(first.days) * Timestamp::DAY_US).date(), day.len(), bytes));
     }

@@ -3,6 +3,7 @@
 //! Everything here is computation without I/O, to be run on a thread that may block.
 
 pub mod columns;
+pub mod dictionary;
 mod feedback;
 mod file;
 mod interactions;
@@ -13,10 +14,10 @@ mod rows;
 pub mod schema;
 
 pub(super) use feedback::decode_feedback;
-pub(super) use file::Part;
+pub(super) use file::{Part, sha256};
 pub use internal::{Answer, Ids};
 pub(super) use internal::{IDS, PARTIALS, decode_ids, decode_partials};
-pub(super) use merge::merge;
+pub(super) use merge::{merge, read};
 
 use super::Error;
 use crate::alert::Transition;
@@ -45,4 +46,4 @@ pub(super) fn evaluation(metrics: &[MetricRow], transitions: &[Transition], atte
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

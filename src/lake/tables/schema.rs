@@ -145,7 +145,7 @@ impl Table {
     }
 
     /// Place of a column.
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
+    pub(in crate::lake) fn position(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
 
@@ -169,7 +169,8 @@ impl Table {
         for column in self.columns {
             let path = ColumnPath::from(column.name);
             let sorted = self.sorted_by.contains(&column.name);
-            // Pages are skipped by the columns that the rows are sorted by; for the others the range of a row group will do.
+            // Pages are skipped by the columns that the rows are sorted by; for other numbers the range of a row group will do, and for
+            // other strings a range says next to nothing.
             let statistics = if sorted { EnabledStatistics::Page } else { EnabledStatistics::Chunk };
             properties = match column.kind {
                 Kind::Time | Kind::Integer => properties

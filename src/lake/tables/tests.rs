@@ -22,7 +22,7 @@ fn read(part: &Part) -> RecordBatch {
     arrow::compute::concat_batches(&schema, &batches).unwrap()
 }
 
-fn interaction(epoch: &mut Epoch, time: i64, tenant: Option<&str>, id: &str) {
+pub(in crate::lake) fn interaction(epoch: &mut Epoch, time: i64, tenant: Option<&str>, id: &str) {
     let interactions = &mut epoch.rows.interactions;
     let mut row = Interaction {
         event_time: Timestamp(time),
@@ -102,7 +102,7 @@ fn rows_come_back_by_date_sorted_by_tenant_and_time() {
     assert_eq!(context.as_struct()["relevance"].as_primitive::<Float64Type>().value(0), 0.25);
 }
 
-fn metric(metric: &str, tenant: &str, minute: i64) -> MetricRow {
+pub(in crate::lake) fn metric(metric: &str, tenant: &str, minute: i64) -> MetricRow {
     let mut group = Group::default();
     group.0[0] = Some(tenant.into());
     MetricRow {
@@ -240,4 +240,15 @@ fn ids_come_back_as_they_were() {
     let answer = &back.answers[1];
     assert_eq!((answer.request_id.as_str(), answer.repeat, answer.ids), ("dritt €", 1 << 100, ids));
     assert_eq!(answer.event_time, Timestamp(-5));
+}
+
+#[test]
+fn the_data_dictionary_is_what_the_columns_say() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/data-dictionary.md");
+    let text = super::dictionary::markdown();
+    if std::env::var_os("GROUNDWIRE_UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let current = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(current == text, "docs/data-dictionary.md is stale: run the tests once with GROUNDWIRE_UPDATE_DOCS=1");
 }

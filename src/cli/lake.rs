@@ -1,0 +1,47 @@
+//! Which lake a command reads: the one of `--lake`, or the one of the configuration.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Failure, Result};
+use crate::config;
+use crate::lake::{Lake, Settings};
+
+/// Name of a command that only reads.
+const READER: &str = "reader";
+
+/// Where the lake is.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The lake: a folder, or a URL with s3://, az:// or gs://; otherwise the one of the configuration
+    #[arg(long, value_name = "LAKE")]
+    lake: Option<String>,
+    /// The configuration that names the lake
+    #[arg(long, value_name = "FILE", default_value = "groundwire.toml", conflicts_with = "lake")]
+    config: PathBuf,
+}
+
+impl Which {
+    /// Settings to read the lake with.
+    pub(super) fn settings(&self) -> Result<Settings> {
+        match &self.lake {
+            Some(location) => Ok(Settings { location: location.clone(), writer: READER.to_owned(), ..Settings::default() }),
+            None => match config::load(&self.config) {
+                Ok(loaded) => Ok(loaded.config.lake(READER)),
+                Err(findings) => {
+                    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+                    Err(Failure::usage(format!("{}; or name the lake with --lake", findings.join("\n").trim_end())))
+                }
+            },
+        }
+    }
+
+    /// Opens the lake to read, on a runtime for its calls.
+    pub(super) fn open(&self) -> Result<(Lake, tokio::runtime::Runtime)> {
+        crate::telemetry::install_tls_provider();
+        let lake = Lake::open_to_read(&self.settings()?).map_err(Failure::usage)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Ok((lake, runtime.map_err(Failure::operational)?))
+    }
+}

@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+
+use super::{Report, Rescore};
+use crate::event::{OutcomeCounts, Timestamp};
+use crate::ingest::Epoch;
+use crate::lake::tables::tests::{interaction, metric};
+use crate::lake::tests::{entry, settings};
+use crate::lake::{Attempt, Lake};
+use crate::log::{EVALUATE, Entry, Fold, Kind};
+
+/// One epoch of two requests, one evaluation that says that there were `requests` in their hour.
+async fn lake(requests: i64) -> (Lake, Fold, Vec<Entry>) {
+    let lake = Lake::on(Arc::new(InMemory::new()), &settings("memory"));
+    let mut fold = lake.load().await.unwrap();
+    let mut epoch = Epoch::default();
+    interaction(&mut epoch, Timestamp::HOUR_US + 5, Some("a"), "r1");
+    interaction(&mut epoch, Timestamp::HOUR_US + 6, None, "r2");
+    let counts = OutcomeCounts { accepted: 2, ..OutcomeCounts::default() };
+    let mut first = entry(1, Kind::Ingest, &[("t/0", 0, 2)]);
+    first.outcomes.records.insert("gateway".to_owned(), counts.clone());
+    first.outcomes.events.insert("gateway".to_owned(), counts);
+    first.files = lake.stage_epoch(&Attempt::new(1, &first.cursors), &Arc::new(epoch)).await.unwrap();
+    lake.append(&mut fold, &mut first).await.unwrap();
+    lake.publish(&first).await.unwrap();
+    let mut second = entry(2, Kind::Evaluate, &[(EVALUATE, 0, 1)]);
+    let mut row = metric("requests", "a", 60);
+    row.window_s = 3_600;
+    (row.n, row.sum) = (requests, requests as f64);
+    second.files = lake.stage_evaluation(&Attempt::new(2, &second.cursors), vec![row], Vec::new()).await.unwrap();
+    lake.append(&mut fold, &mut second).await.unwrap();
+    lake.publish(&second).await.unwrap();
+    (lake, fold, vec![first, second])
+}
+
+async fn problems(lake: &Lake) -> (Report, Vec<String>) {
+    let report = lake.verify(Rescore::No).await.unwrap();
+    let problems = report.findings.iter().map(|finding| format!("{}: {}", finding.check, finding.problem)).collect();
+    (report, problems)
+}
+
+#[tokio::test]
+async fn a_sound_lake_has_no_findings() {
+    let (lake, _, _) = lake(2).await;
+    let (report, problems) = problems(&lake).await;
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!((report.entries, report.files, report.rows["interactions"], report.metrics_compared), (2, 2, 2, 1));
+    assert_eq!(report.records["accepted"], 2);
+}
+
+#[tokio::test]
+async fn a_metric_that_does_not_follow_from_the_rows_is_found() {
+    let (lake, _, _) = lake(3).await;
+    let (_, problems) = problems(&lake).await;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("numbers: recomputed Sums { n: 2,"), "{problems:?}");
+}
+
+#[tokio::test]
+async fn missing_changed_and_foreign_files_are_found() {
+    let (lake, _, entries) = lake(2).await;
+    let name = Path::from(entries[0].files[0].r#final.as_str());
+    let bytes = lake.read(&name).await.unwrap().unwrap();
+    let mut changed = bytes.to_vec();
+    changed[9] ^= 1;
+    lake.store.put(&name, changed.into()).await.unwrap();
+    lake.store.put(&Path::from("rejects/v1/date=1970-01-01/foreign.parquet"), "x".into()).await.unwrap();
+    lake.store.delete(&Path::from(entries[1].files[0].r#final.as_str())).await.unwrap();
+    let (_, problems) = problems(&lake).await;
+    for expected in ["files: no entry of the log lists this file", "files: SHA-256 is", "files: the file of log entry 2 is missing"]
+    {
+        assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{expected} in {problems:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_entry_and_a_false_checkpoint_are_found() {
+    let (lake, fold, _) = lake(2).await;
+    let mut wrong = fold.clone();
+    let mut third = entry(3, Kind::Ingest, &[("t/0", 2, 3)]);
+    third.number = 3;
+    wrong.apply(&third).unwrap();
+    lake.checkpoint(&wrong, Timestamp(0)).await.unwrap();
+    let (_, found) = problems(&lake).await;
+    assert!(found.iter().any(|problem| problem == "log: the entry is missing"), "{found:?}");
+    third.cursors[0].to = 4;
+    third.outcomes.records.insert("gateway".to_owned(), OutcomeCounts { filtered: 9, ..OutcomeCounts::default() });
+    lake.write_json(&crate::lake::names::entry(3), &third).await.unwrap();
+    let (_, found) = problems(&lake).await;
+    assert!(found.iter().any(|problem| problem == "log: the checkpoint differs from what the entries fold to"), "{found:?}");
+    assert!(
+        found.iter().any(|problem| problem == "ledger: 9 records have outcomes, but only 2 positions are covered"),
+        "{found:?}"
+    );
+}
