@@ -168,7 +168,7 @@ impl State {
             }
             let closed = self.kept.closed[info.input as usize];
             if closed.is_some_and(|closed| row.pane.plus(Timestamp::MINUTE_US) <= closed) {
-                late.push(series, row.pane, group, row.partial);
+                late.push(series, row.pane, group, &row.partial);
             } else {
                 self.kept.open[info.input as usize].entry(row.pane).or_default().add(series, group, row.partial);
             }
@@ -271,7 +271,7 @@ impl State {
 struct Late(BTreeMap<(Series, Timestamp), BTreeMap<u32, Partial>>);
 
 impl Late {
-    fn push(&mut self, series: Series, pane: Timestamp, group: u32, partial: Partial) {
-        self.0.entry((series, pane)).or_default().entry(group).or_default().merge(&partial);
+    fn push(&mut self, series: Series, pane: Timestamp, group: u32, partial: &Partial) {
+        self.0.entry((series, pane)).or_default().entry(group).or_default().merge(partial);
     }
 }
