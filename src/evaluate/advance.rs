@@ -3,7 +3,7 @@
 //! A minute closes when its input's watermark has passed its end; longer windows close with their last minute; a metric made
 //! from several inputs closes with the last of them. Late events, and feedback on answers, make revisions.
 
-use super::pane::{Block, Histograms, Level, Series, sum};
+use super::pane::{Block, Histograms, Series, sum};
 use super::plan::{bit, is_by_answer};
 use super::state::{DAILY, State};
 use super::{MetricRow, publish::Scope};
@@ -37,8 +37,8 @@ impl Tick {
     }
 }
 
-/// A stretch without events longer than this is skipped: no window and no rule has anything to say there.
-const SKIP_AFTER_US: i64 = 26 * Timestamp::HOUR_US;
+/// An input without events for longer than this is passed over: no window has anything to say there.
+pub(super) const SKIP_AFTER_US: i64 = 8 * Timestamp::DAY_US;
 
 impl State {
     /// Closes everything that the watermarks allow and publishes it; first what late events changed. Calls `at_tick` after each
@@ -115,10 +115,12 @@ impl State {
             for run in cells.chunk_by(|left, right| left.0.0 == right.0.0) {
                 if let Some(((series, _), _)) = run.first() {
                     let block = Block::new(run.iter().map(|((_, group), partial)| (*group, partial)));
+                    let by_app = self.block_by_app(&block, start);
                     self.kept.levels[0].put(start, *series, block);
+                    self.kept.apps[0].put(start, *series, by_app);
                 }
             }
-            self.kept.newest[input as usize] = Some(start);
+            self.kept.newest[input as usize] = self.kept.newest[input as usize].max(Some(start));
         }
         if input == Input::Feedback && end == end.floor(Timestamp::HOUR_US) {
             self.settle_answers(end);
@@ -133,26 +135,26 @@ impl State {
     /// Adds up the panes below to one of `window` that ends at `end`.
     fn roll_up(&mut self, input: Input, below: usize, window: Window, end: Timestamp) {
         let start = end.plus(-window.us());
-        let series = self.kept.levels[below].series(start, end);
-        for series in series.into_iter().filter(|series| series.measure().info().input == input) {
-            let block = add_up(self.kept.levels[below].blocks(series, start, end), self.kept.groups.bound());
-            if window == Window::Hour && self.plan.compared & bit(series.measure()) != 0 {
-                self.compare(start, series, &block);
+        let bound = self.kept.groups.bound();
+        for levels in [&mut self.kept.levels, &mut self.kept.apps] {
+            let series = levels[below].series(start, end);
+            for series in series.into_iter().filter(|series| series.measure().info().input == input) {
+                let block = add_up(levels[below].blocks(series, start, end), bound);
+                levels[below + 1].put(start, series, block);
             }
-            self.kept.levels[below + 1].put(start, series, block);
         }
     }
 
-    fn compare(&mut self, hour: Timestamp, series: Series, block: &Block) {
+    fn block_by_app(&mut self, block: &Block, pane: Timestamp) -> Block {
         let mut numbers = Vec::new();
         block.for_each(|group, _, _| numbers.push(group));
-        let mut places = vec![None; self.kept.groups.bound()];
+        let mut places = vec![None; numbers.last().map_or(0, |last| *last as usize + 1)];
         for group in numbers {
-            places[group as usize] = self.by_app(group, hour);
+            places[group as usize] = self.kept.groups.app_of(group, pane);
         }
         let place = |group: u32| places.get(group as usize).copied().flatten();
         let sums = sum(std::iter::once(block), self.kept.groups.bound(), place, Histograms::Added);
-        self.kept.compared.put(hour, series, Block::new(sums.iter().map(|(group, partial)| (*group, partial))));
+        Block::new(sums.iter().map(|(app, partial)| (*app, partial)))
     }
 
     /// Moves feedback by the time of its answer into the hours that have closed, and has them published again.
@@ -168,7 +170,9 @@ impl State {
             for run in cells.chunk_by(|left, right| left.0.0 == right.0.0) {
                 let Some(((series, _), _)) = run.first() else { continue };
                 let cells: Vec<(u32, Partial)> = run.iter().map(|((_, group), partial)| (*group, partial.clone())).collect();
+                let by_app = self.by_app(&cells, hour);
                 self.kept.levels[2].add(hour, *series, &cells);
+                self.kept.apps[2].add(hour, *series, &by_app);
                 for window in [Window::Hour, Window::Day] {
                     self.touch(window, hour.floor(window.us()), series.measure(), cells.iter().map(|(group, _)| *group));
                 }
@@ -281,6 +285,7 @@ impl State {
             };
             let next = first.floor(Timestamp::HOUR_US).plus(Timestamp::HOUR_US);
             self.kept.levels[level].forget_before(next, |_| false);
+            self.kept.apps[level].forget_before(next, |_| false);
             self.kept.horizons[level] = self.kept.horizons[level].max(Some(next));
             if level == 2 {
                 self.kept.horizons[DAILY] = self.kept.horizons[DAILY].max(Some(next));
@@ -292,19 +297,25 @@ impl State {
     fn raise_horizons(&mut self, recent: Timestamp, answers: Timestamp) {
         let daily = self.plan.daily;
         let kept = &mut self.kept;
+        let compared = self.plan.compared;
         let kept_for_days = |series: Series| daily & bit(series.measure()) != 0 || is_by_answer(series.measure());
+        // A window within memory may be compared with the day before it.
+        let reference = recent.plus(-Timestamp::DAY_US);
+        let compared_later = |series: Series| compared & bit(series.measure()) != 0;
         for level in [0, 1, 2] {
             kept.horizons[level] = kept.horizons[level].max(Some(recent));
         }
         kept.horizons[DAILY] = kept.horizons[DAILY].max(Some(answers));
-        kept.levels[0].forget_before(recent, |_| false);
-        kept.levels[1].forget_before(recent, |_| false);
+        for levels in [&mut kept.levels, &mut kept.apps] {
+            levels[0].forget_before(recent, |_| false);
+            levels[1].forget_before(recent, |_| false);
+            levels[2].forget_before(answers, |_| false);
+        }
         kept.levels[2].forget_before(recent, kept_for_days);
-        kept.levels[2].forget_before(answers, |_| false);
-        // A window within memory may be compared with the day before it.
-        kept.compared.forget_before(recent.plus(-Timestamp::DAY_US), |_| false);
+        kept.apps[2].forget_before(recent, |series| kept_for_days(series) || compared_later(series));
+        kept.apps[2].forget_before(reference, kept_for_days);
         kept.freshness.forget_before(recent);
-        kept.groups.forget_before(answers.min(recent.plus(-Timestamp::DAY_US)));
+        kept.groups.forget_before(answers.min(reference));
         kept.revisions.retain(|(_, start, _), _| *start >= answers);
         kept.provisional.retain(|(_, _, start)| *start >= recent);
         kept.dirty_drift = kept.dirty_drift.split_off(&recent);
@@ -318,10 +329,4 @@ fn add_up<'a>(blocks: impl Iterator<Item = &'a Block>, places: usize) -> Block {
     }
     let sums = sum(blocks.into_iter(), places, Some, Histograms::Added);
     Block::new(sums.iter().map(|(group, partial)| (*group, partial)))
-}
-
-/// The blocks of one series in a window: those of its level, or for a day those of its hours.
-pub(super) fn blocks_of(levels: &[Level; 3], series: Series, window: Window, start: Timestamp) -> impl Iterator<Item = &Block> {
-    let level = (window as usize).min(2);
-    levels[level].blocks(series, start, start.plus(window.us()))
 }

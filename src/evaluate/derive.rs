@@ -48,7 +48,9 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
                 let bounds = interval::student(mean, stddev, seen.n);
                 (seen.lo, seen.hi) = (bounds.map(|(lo, _)| lo.max(0.0)), bounds.map(|(_, hi)| hi.min(1.0)));
             }
-            derived.status = derived.status.or((derived.observation.n < THIN_BELOW).then_some(ValueStatus::Thin));
+            if derived.status.is_none() && derived.observation.n < THIN_BELOW {
+                derived.status = Some(ValueStatus::Thin);
+            }
             Some(derived)
         }
         Value::Least(measure) => {
@@ -88,7 +90,9 @@ fn rate(cells: &Cells<'_>, numerator: &[Term], denominator: &[Term], without: &[
     }
     derived.observation.n_null =
         denominator.iter().filter_map(|term| cells[term.measure.index()]).map(|partial| partial.n_null).sum();
-    derived.status = derived.status.or((n < THIN_BELOW as f64).then_some(ValueStatus::Thin));
+    if derived.status.is_none() && n < THIN_BELOW as f64 {
+        derived.status = Some(ValueStatus::Thin);
+    }
     Some(derived)
 }
 

@@ -24,7 +24,19 @@ pub(super) struct Groups {
     /// Number of each group; rebuilt from `list`.
     #[serde(skip)]
     numbers: HashMap<Arc<Group>, u32>,
+    /// Number of each value of any dimension, from 1; rebuilt from `list`.
+    #[serde(skip)]
+    values: HashMap<Arc<str>, u32>,
+    /// By group: the numbers of its values, 0 for none; rebuilt from `list`.
+    #[serde(skip)]
+    keys: Vec<Key>,
+    /// By group: the day and number of its application's group, as last asked for.
+    #[serde(skip)]
+    apps: Vec<Option<(i32, u32)>>,
 }
+
+/// The values of a group's dimensions as numbers, for quick comparison.
+pub(super) type Key = [u32; Dimension::ALL.len()];
 
 /// Groups of one day of event time.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -61,19 +73,29 @@ impl Groups {
         self.admit(&fold(group, &[Dimension::Tenant]), day)
     }
 
-    /// The number of a group that no cap applies to, for it is made from groups within it.
-    pub(super) fn derived(&mut self, group: &Group, pane: Timestamp) -> u32 {
-        self.admit(group, pane.days())
+    /// The number of the group of a group's tenant and application alone, on the day of `pane`.
+    pub(super) fn app_of(&mut self, group: u32, pane: Timestamp) -> Option<u32> {
+        let day = pane.days();
+        if let Some(Some((_, app))) = self.apps.get(group as usize).filter(|known| known.is_some_and(|(known, _)| known == day)) {
+            return Some(*app);
+        }
+        let whole = self.get(group)?;
+        let mut alone = Group::default();
+        for dimension in [Dimension::Tenant, Dimension::App] {
+            alone.0[dimension as usize] = whole.get(dimension).cloned();
+        }
+        let app = self.admit(&alone, day);
+        self.apps.resize(self.list.len(), None);
+        self.apps[group as usize] = Some((day, app));
+        Some(app)
     }
 
-    fn member(&mut self, group: &Group, day: i32) -> Option<u32> {
-        self.restore();
+    fn member(&self, group: &Group, day: i32) -> Option<u32> {
         let number = *self.numbers.get(group)?;
         self.days.get(&day)?.members.contains(&number).then_some(number)
     }
 
     fn admit(&mut self, group: &Group, day: i32) -> u32 {
-        self.restore();
         let number = match self.numbers.get(group) {
             Some(number) => *number,
             None => self.add(Arc::new(group.clone())),
@@ -88,16 +110,47 @@ impl Groups {
             self.list.push(None);
             self.list.len() as u32 - 1
         });
-        self.list[number as usize] = Some(group.clone());
-        self.numbers.insert(group, number);
+        self.list[number as usize] = Some(group);
+        self.index(number);
         number
     }
 
-    fn restore(&mut self) {
-        if self.numbers.is_empty() {
-            let known = (0_u32..).zip(&self.list).filter_map(|(number, group)| Some((group.clone()?, number)));
-            self.numbers = known.collect();
+    /// Notes the number and the key of a group of the list.
+    #[expect(clippy::cast_possible_truncation, reason = "fewer values than nine times the groups")]
+    fn index(&mut self, number: u32) {
+        let Some(group) = self.list.get(number as usize).cloned().flatten() else { return };
+        let mut key = Key::default();
+        for (slot, value) in key.iter_mut().zip(&group.0) {
+            let Some(value) = value else { continue };
+            let next = self.values.len() as u32 + 1;
+            *slot = *self.values.entry(value.clone()).or_insert(next);
         }
+        self.keys.resize(self.list.len(), Key::default());
+        self.keys[number as usize] = key;
+        self.numbers.insert(group, number);
+    }
+
+    /// Makes what is not part of a snapshot from what is.
+    #[expect(clippy::cast_possible_truncation, reason = "the caps keep the number of groups far below 2^32")]
+    pub(super) fn restore(&mut self) {
+        self.numbers.clear();
+        self.values.clear();
+        self.keys.clear();
+        self.apps.clear();
+        for number in 0..self.list.len() {
+            self.index(number as u32);
+        }
+    }
+
+    /// The groups in memory with their keys.
+    pub(super) fn keyed(&self) -> impl Iterator<Item = (u32, &Arc<Group>, &Key)> {
+        let known = (0_u32..).zip(self.list.iter().zip(&self.keys));
+        known.filter_map(|(number, (group, key))| Some((number, group.as_ref()?, key)))
+    }
+
+    /// The number of a dimension's value in [`Key`], if any group has it.
+    pub(super) fn value(&self, value: &str) -> Option<u32> {
+        if value.is_empty() { Some(0) } else { self.values.get(value).copied() }
     }
 
     /// The group of a number.
@@ -122,7 +175,6 @@ impl Groups {
         if forgotten.is_empty() {
             return;
         }
-        self.restore();
         let gone: BTreeSet<u32> = forgotten.into_values().flat_map(|day| day.members).collect();
         for number in gone.into_iter().filter(|number| !self.days.values().any(|day| day.members.contains(number))) {
             if let Some(group) = self.list[number as usize].take() {
@@ -130,11 +182,12 @@ impl Groups {
                 self.free.push(number);
             }
         }
+        self.restore();
     }
 }
 
 /// The group with all but the dimensions of `keep` folded.
-fn fold(group: &Group, keep: &[Dimension]) -> Group {
+pub(super) fn fold(group: &Group, keep: &[Dimension]) -> Group {
     let mut folded = group.clone();
     for dimension in Dimension::ALL.into_iter().filter(|dimension| !keep.contains(dimension)) {
         let value = &mut folded.0[dimension as usize];

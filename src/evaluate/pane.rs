@@ -113,10 +113,15 @@ impl Block {
         }
     }
 
-    /// The cells, ascending by group.
-    pub(super) fn cells(&self) -> Vec<(u32, Partial)> {
+    /// The cells of the wanted groups, ascending by group.
+    pub(super) fn cells(&self, wanted: impl Fn(u32) -> bool) -> Vec<(u32, Partial)> {
         let mut cells = Vec::new();
         self.for_each(|group, mut partial, hist| {
+            if !wanted(group) {
+                return;
+            }
+            // Most bins take two bytes or less.
+            partial.hist.reserve_exact(hist.len().div_ceil(2));
             for_each_bin(hist, |bin, count| partial.hist.push((bin, count)));
             cells.push((group, partial));
         });
@@ -126,7 +131,7 @@ impl Block {
     /// This block with more cells added; they ascend by group.
     #[must_use]
     pub(super) fn with(&self, more: &[(u32, Partial)]) -> Self {
-        let mut cells: BTreeMap<u32, Partial> = self.cells().into_iter().collect();
+        let mut cells: BTreeMap<u32, Partial> = self.cells(|_| true).into_iter().collect();
         for (group, partial) in more {
             cells.entry(*group).or_default().merge(partial);
         }

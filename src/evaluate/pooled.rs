@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
+
 use super::derive::{Cells, Derived, derive};
 use super::drift::drift;
-use super::pane::{Block, Histograms, Series, sum};
-use super::plan::{bit, is_by_answer};
+use super::groups::{Groups, Key};
+use super::pane::{Block, Histograms, Level, Series, sum};
+use super::plan::is_by_answer;
 use super::publish::of_drift;
 use super::state::State;
 use super::{Filter, Keep, Labels, Observation, Query, Tick};
@@ -79,10 +82,10 @@ impl State {
         measure: Measure,
         from: Timestamp,
         to: Timestamp,
-        tuples: &Tuples,
+        tuples: &Tuples<'_>,
         histograms: Histograms,
     ) -> Vec<(u32, Partial)> {
-        let blocks = self.blocks(self.newest_series(measure), from, to);
+        let blocks = self.blocks(tuples.levels, self.newest_series(measure), from, to);
         sum(blocks.into_iter(), tuples.labels.len(), |group| tuples.place(group), histograms)
     }
 
@@ -92,7 +95,7 @@ impl State {
     }
 
     /// The closed panes of a series that make up `[from, to)`, in the largest pieces.
-    fn blocks(&self, series: Series, from: Timestamp, to: Timestamp) -> Vec<&Block> {
+    fn blocks<'a>(&self, levels: &'a [Level; 3], series: Series, from: Timestamp, to: Timestamp) -> Vec<&'a Block> {
         let measure = series.measure();
         let Some(closed) = self.kept.closed[measure.info().input as usize] else { return Vec::new() };
         let to = to.min(closed).floor(Timestamp::MINUTE_US);
@@ -106,7 +109,7 @@ impl State {
             while end.plus(window.us()) <= to && (window == Window::Hour || end != end.floor(next_longer(window).us())) {
                 end = end.plus(window.us());
             }
-            blocks.extend(self.kept.levels[window as usize].blocks(series, at, end));
+            blocks.extend(levels[window as usize].blocks(series, at, end));
             at = end;
         }
         blocks
@@ -118,16 +121,10 @@ impl State {
         let series = self.newest_series(of);
         let until = from.floor(Timestamp::HOUR_US);
         let since = until.plus(-REFERENCE_US);
-        let within = |dimension: &Dimension| matches!(dimension, Dimension::Tenant | Dimension::App);
-        let only_apps = query.by.iter().chain(query.filter.iter().map(|filter| &filter.dimension)).all(within);
-        let earlier: Vec<&Block> = if only_apps && self.plan.compared & bit(of) != 0 {
-            self.kept.compared.blocks(series, since, until).collect()
-        } else {
-            self.blocks(series, since, until)
-        };
+        let earlier = tuples.levels[2].blocks(series, since, until);
         let places = tuples.labels.len();
         let reference: BTreeMap<u32, Partial> =
-            sum(earlier.into_iter(), places, |group| tuples.place(group), Histograms::Added).into_iter().collect();
+            sum(earlier, places, |group| tuples.place(group), Histograms::Added).into_iter().collect();
         let mut found: Vec<(Labels, Observation)> = self
             .pool(of, from, to, &tuples, Histograms::Added)
             .into_iter()
@@ -172,24 +169,37 @@ const fn next_longer(window: Window) -> Window {
 }
 
 /// Which tuple each group belongs to.
-struct Tuples {
+struct Tuples<'a> {
+    /// Where its numbers are: by tenant and application where that is enough, else by whole groups.
+    levels: &'a [Level; 3],
     labels: Vec<Labels>,
     /// By group; `u32::MAX` for none.
     places: Vec<u32>,
 }
 
-impl Tuples {
+impl<'a> Tuples<'a> {
     #[expect(clippy::cast_possible_truncation, reason = "no more tuples than groups")]
-    fn new(state: &State, query: &Query) -> Self {
-        let mut numbers: hashbrown::HashMap<Vec<Option<&str>>, u32> = hashbrown::HashMap::new();
-        let mut tuples = Self { labels: Vec::new(), places: vec![u32::MAX; state.kept.groups.bound()] };
-        for number in 0..tuples.places.len() {
-            let Some(group) = state.kept.groups.get(number as u32) else { continue };
-            if !passes(group, &query.filter) {
+    fn new(state: &'a State, query: &Query) -> Self {
+        let groups = &state.kept.groups;
+        let conditions: Vec<Condition> = query.filter.iter().map(|filter| Condition::new(groups, filter)).collect();
+        let mut wanted = [false; Dimension::ALL.len()];
+        for dimension in &query.by {
+            wanted[*dimension as usize] = true;
+        }
+        let mut numbers: HashMap<Key, u32> = HashMap::new();
+        let asked = query.by.iter().chain(query.filter.iter().map(|filter| &filter.dimension));
+        let only_apps = asked.into_iter().all(|dimension| matches!(dimension, Dimension::Tenant | Dimension::App));
+        let levels = if only_apps { &state.kept.apps } else { &state.kept.levels };
+        let mut tuples = Self { levels, labels: Vec::new(), places: vec![u32::MAX; groups.bound()] };
+        for (number, group, key) in groups.keyed() {
+            if !conditions.iter().all(|condition| condition.holds(key)) {
                 continue;
             }
-            let key: Vec<Option<&str>> = query.by.iter().map(|dimension| group.get(*dimension).map(|value| &**value)).collect();
-            tuples.places[number] = *numbers.entry(key).or_insert_with(|| {
+            let mut tuple = *key;
+            for (value, wanted) in tuple.iter_mut().zip(wanted) {
+                *value = if wanted { *value } else { 0 };
+            }
+            tuples.places[number as usize] = *numbers.entry(tuple).or_insert_with(|| {
                 tuples.labels.push(labels(group, &query.by));
                 tuples.labels.len() as u32 - 1
             });
@@ -199,6 +209,24 @@ impl Tuples {
 
     fn place(&self, group: u32) -> Option<u32> {
         self.places.get(group as usize).copied().filter(|place| *place != u32::MAX)
+    }
+}
+
+/// A filter over the numbers of values.
+struct Condition {
+    dimension: usize,
+    values: Vec<u32>,
+    keep: Keep,
+}
+
+impl Condition {
+    fn new(groups: &Groups, filter: &Filter) -> Self {
+        let values = filter.values.iter().filter_map(|value| groups.value(value)).collect();
+        Self { dimension: filter.dimension as usize, values, keep: filter.keep }
+    }
+
+    fn holds(&self, key: &Key) -> bool {
+        self.values.contains(&key[self.dimension]) == (self.keep == Keep::Only)
     }
 }
 

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::advance::blocks_of;
+use super::advance::SKIP_AFTER_US;
 use super::derive::{Cells, Derived, derive, of_values};
 use super::drift::{Drift, drift};
 use super::pane::{Histograms, Series, sum};
 use super::plan::{MeasureSet, bit};
 use super::state::State;
 use super::{MetricRow, Observation, ValueStatus};
-use crate::event::Timestamp;
+use crate::event::{Input, Timestamp};
 use crate::measure::registry::{Rows, Statistic, Value};
-use crate::measure::{Group, Measure, Metric, Partial, Window, measures};
+use crate::measure::{Group, Inputs, Measure, Metric, Partial, Window, measures};
 
 /// Which groups of a window are published.
 #[derive(Clone, Copy)]
@@ -90,7 +90,7 @@ impl State {
         }
     }
 
-    fn place(&self, inputs: crate::measure::Inputs, window: Window, start: Timestamp) -> Place {
+    fn place(&self, inputs: Inputs, window: Window, start: Timestamp) -> Place {
         let end = start.plus(window.us());
         let (passed, all) = inputs
             .iter()
@@ -114,9 +114,14 @@ impl State {
         };
         let mut cells = Vec::new();
         for series in series {
-            let blocks = blocks_of(&self.kept.levels, series, window, start);
-            for (group, partial) in sum(blocks, self.kept.groups.bound(), place, Histograms::Added) {
-                cells.push(Gathered { group, scorer: series.scorer(), measure: series.measure(), partial });
+            let (scorer, measure) = (series.scorer(), series.measure());
+            if window == Window::Day {
+                let hours = level.blocks(series, start, start.plus(window.us()));
+                let sums = sum(hours, self.kept.groups.bound(), place, Histograms::Added);
+                cells.extend(sums.into_iter().map(|(group, partial)| Gathered { group, scorer, measure, partial }));
+            } else if let Some(block) = level.blocks(series, start, start.plus(window.us())).next() {
+                let wanted = block.cells(|group| place(group).is_some());
+                cells.extend(wanted.into_iter().map(|(group, partial)| Gathered { group, scorer, measure, partial }));
             }
         }
         cells.sort_by_key(|cell| (cell.group, cell.scorer, cell.measure));
@@ -130,7 +135,12 @@ impl State {
                 touched & bit(measures::INDEX_PUBLISHED) != 0 && self.kept.groups.get(*number) == Some(group)
             }),
         };
-        for (group, age) in self.kept.freshness.ages(place.start.plus(place.window.us())).filter(|(group, _)| wanted(group)) {
+        let end = place.start.plus(place.window.us());
+        // Long silence is passed over, so that it reads the same whether it was lived through or read at once.
+        if self.kept.newest[Input::Pipeline as usize].is_none_or(|newest| newest.plus(SKIP_AFTER_US) < end) {
+            return;
+        }
+        for (group, age) in self.kept.freshness.ages(end).filter(|(group, _)| wanted(group)) {
             let observation = Observation { value: Some(age), n: 1, min: Some(age), max: Some(age), ..Observation::default() };
             let derived = Derived { observation, sum: age, sum_sq: age * age, status: None };
             rows.push(row(metric, group, None, derived, None, place));
@@ -141,11 +151,11 @@ impl State {
     pub(super) fn publish_drift(&mut self, hour: Timestamp, revision: i64, rows: &mut Vec<MetricRow>) {
         let plan = self.plan.clone();
         let end = hour.plus(Timestamp::HOUR_US);
-        let inputs = crate::measure::Inputs::of(crate::event::Input::Gateway);
+        let inputs = Inputs::of(Input::Gateway);
         let place = Place { revision, ..self.place(inputs, Window::Hour, hour) };
-        let compared = &self.kept.compared;
+        let compared = &self.kept.apps[2];
         let bound = self.kept.groups.bound();
-        for series in compared.series(hour, end) {
+        for series in compared.series(hour, end).into_iter().filter(|series| plan.compared & bit(series.measure()) != 0) {
             let window = sum(compared.blocks(series, hour, end), bound, Some, Histograms::Added);
             let from = hour.plus(-Timestamp::DAY_US);
             let reference: BTreeMap<u32, Partial> =

@@ -43,7 +43,8 @@ impl State {
         if *version != VERSION {
             return Err(Error::Version { found: *version });
         }
-        let kept: Kept = postcard::from_bytes(rest)?;
+        let mut kept: Kept = postcard::from_bytes(rest)?;
+        kept.groups.restore();
         Ok(Self { settings, plan: Arc::new(Plan::new(registry)), kept })
     }
 }

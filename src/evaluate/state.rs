@@ -14,7 +14,7 @@ use super::watermark::Watermark;
 use super::{Counters, Settings};
 use crate::event::{Input, Timestamp};
 use crate::log::Entry;
-use crate::measure::{Dimension, Group, Measure, Partial, PartialSet, Registry, Window, measures};
+use crate::measure::{Measure, Partial, PartialSet, Registry, Window, measures};
 
 /// The evaluator's memory: a pure function of the log entries absorbed.
 #[derive(Clone, Debug)]
@@ -41,8 +41,8 @@ pub(super) struct Kept {
     pub(super) answers: BTreeMap<Timestamp, OpenPane>,
     /// Closed panes of a minute, a quarter and an hour.
     pub(super) levels: [Level; 3],
-    /// Closed hours of the measures that drift looks at, by tenant and application.
-    pub(super) compared: Level,
+    /// The same, added up by tenant and application: what most rules read, and what drift compares.
+    pub(super) apps: [Level; 3],
     pub(super) freshness: Freshness,
     pub(super) service: Service,
     /// Published windows that late events touched: by group, which measures.
@@ -88,7 +88,7 @@ impl State {
     }
 
     pub(super) fn closed_bytes(&self) -> usize {
-        self.kept.levels.iter().map(Level::bytes).sum::<usize>() + self.kept.compared.bytes()
+        self.kept.levels.iter().chain(&self.kept.apps).map(Level::bytes).sum()
     }
 
     /// Up to when the input's panes are closed.
@@ -168,7 +168,7 @@ impl State {
             }
             let closed = self.kept.closed[info.input as usize];
             if closed.is_some_and(|closed| row.pane.plus(Timestamp::MINUTE_US) <= closed) {
-                late.push(series, row.pane, group, row.partial);
+                late.push(series, row.pane, group, &row.partial);
             } else {
                 self.kept.open[info.input as usize].entry(row.pane).or_default().add(series, group, row.partial);
             }
@@ -202,6 +202,8 @@ impl State {
             let Some(closed) = self.kept.closed[input as usize] else { continue };
             let cells: Vec<(u32, Partial)> = cells.into_iter().collect();
             self.kept.counters.late += cells.len() as u64;
+            let newest = &mut self.kept.newest[input as usize];
+            *newest = (*newest).max(Some(pane));
             let daily = self.plan.daily & bit(series.measure()) != 0;
             let mut beyond_memory = false;
             for window in Window::ALL {
@@ -214,11 +216,14 @@ impl State {
                     beyond_memory = true;
                     continue;
                 }
-                if let Some(level) = self.kept.levels.get_mut(window as usize) {
-                    level.add(start, series, &cells);
+                if window < Window::Day {
+                    self.kept.levels[window as usize].add(start, series, &cells);
+                    let by_app = self.by_app(&cells, start);
+                    self.kept.apps[window as usize].add(start, series, &by_app);
                 }
                 if window == Window::Hour && self.plan.compared & bit(series.measure()) != 0 {
-                    self.correct_compared(start, series, &cells);
+                    // The hour is part of the reference of the day that follows it.
+                    self.kept.dirty_drift.extend((0..=24).map(|later| start.plus(later * Timestamp::HOUR_US)));
                 }
                 self.touch(window, start, series.measure(), cells.iter().map(|(group, _)| *group));
             }
@@ -226,26 +231,15 @@ impl State {
         }
     }
 
-    fn correct_compared(&mut self, hour: Timestamp, series: Series, cells: &[(u32, Partial)]) {
+    /// Cells added up by tenant and application.
+    pub(super) fn by_app(&mut self, cells: &[(u32, Partial)], pane: Timestamp) -> Vec<(u32, Partial)> {
         let mut by_app: BTreeMap<u32, Partial> = BTreeMap::new();
         for (group, partial) in cells {
-            if let Some(number) = self.by_app(*group, hour) {
-                by_app.entry(number).or_default().merge(partial);
+            if let Some(app) = self.kept.groups.app_of(*group, pane) {
+                by_app.entry(app).or_default().merge(partial);
             }
         }
-        self.kept.compared.add(hour, series, &by_app.into_iter().collect::<Vec<_>>());
-        // The hour is part of the reference of the day that follows it.
-        self.kept.dirty_drift.extend((0..=24).map(|later| hour.plus(later * Timestamp::HOUR_US)));
-    }
-
-    /// The group of a group's tenant and application.
-    pub(super) fn by_app(&mut self, group: u32, pane: Timestamp) -> Option<u32> {
-        let whole = self.kept.groups.get(group)?;
-        let mut by_app = Group::default();
-        for dimension in [Dimension::Tenant, Dimension::App] {
-            by_app.0[dimension as usize] = whole.get(dimension).cloned();
-        }
-        Some(self.kept.groups.derived(&by_app, pane))
+        by_app.into_iter().collect()
     }
 
     /// Notes that a published window must be published again for these groups.
@@ -277,7 +271,7 @@ impl State {
 struct Late(BTreeMap<(Series, Timestamp), BTreeMap<u32, Partial>>);
 
 impl Late {
-    fn push(&mut self, series: Series, pane: Timestamp, group: u32, partial: Partial) {
-        self.0.entry((series, pane)).or_default().entry(group).or_default().merge(&partial);
+    fn push(&mut self, series: Series, pane: Timestamp, group: u32, partial: &Partial) {
+        self.0.entry((series, pane)).or_default().entry(group).or_default().merge(partial);
     }
 }

@@ -10,6 +10,7 @@ mod histogram;
 pub mod measures;
 mod observe;
 mod partial;
+pub mod reference;
 pub mod registry;
 mod status;
 
@@ -23,5 +24,5 @@ pub use observe::{
     observe_feedback, observe_safety,
 };
 pub use partial::{Measure, Partial, PartialRow, PartialSet};
-pub use registry::{Direction, Inputs, Metric, Registry, Signal, Window};
+pub use registry::{Direction, Field, Inputs, Metric, Registry, Signal, Window};
 pub use status::{StatusClass, classify, status_class};

@@ -26,4 +26,6 @@ mod mail;
 #[cfg(test)]
 mod mail_support;
 #[cfg(test)]
+mod metrics_page;
+#[cfg(test)]
 mod schemas;

@@ -1,0 +1,191 @@
+//! The metrics of stored rows, computed again: what `verify` compares the `metrics` table with.
+//!
+//! The rows of a lake say what was measured (status, durations, counts, scores, matches); from that follow the same partials
+//! and, through the same formulas, the last revision of every metric row. What is independent of the live path: epochs,
+//! watermarks, lateness, revisions, restarts, and the stored partials.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::groups::fold;
+use super::{MetricRow, Settings, State};
+use crate::event::{Input, Safety, Timestamp};
+use crate::log::{Entry, Health, Kind, Outcomes};
+use crate::measure::{
+    Accumulator, Answer, Dimension, EndedRun, Group, PartialSet, Polarity, Registry, measures, observe_answer_feedback,
+    observe_feedback, observe_safety,
+};
+
+/// A feedback as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredFeedback<'a> {
+    /// When it was given.
+    pub at: Timestamp,
+    /// Its group without the feedback's name.
+    pub group: &'a Group,
+    /// Its name.
+    pub name: &'a str,
+    /// Its score in billionths.
+    pub score: Option<i64>,
+    /// What the configuration says its score or label means.
+    pub polarity: Polarity,
+    /// The answer it is matched to: anything that tells answers apart, its time and its group.
+    pub answer: Option<(u128, Timestamp, &'a Group)>,
+}
+
+/// Collects stored rows, in any order.
+#[derive(Debug)]
+pub struct Recomputation {
+    /// By scorer; rows without one come first.
+    sets: BTreeMap<Option<Arc<str>>, Collected>,
+    /// Answers that have feedback.
+    rated: HashSet<u128>,
+    /// Groups with published rows by day: a group that is not among them was folded by the cap.
+    published: HashSet<(i32, Group)>,
+}
+
+#[derive(Debug, Default)]
+struct Collected {
+    accumulator: Accumulator,
+    groups: Vec<Group>,
+    numbers: HashMap<Group, u32>,
+}
+
+impl Collected {
+    #[expect(clippy::cast_possible_truncation, reason = "a lake has far fewer than 2^32 groups")]
+    fn number(&mut self, group: Group) -> u32 {
+        let Self { groups, numbers, .. } = self;
+        *numbers.entry(group).or_insert_with_key(|group| {
+            groups.push(group.clone());
+            groups.len() as u32 - 1
+        })
+    }
+}
+
+impl Recomputation {
+    /// `published` are the groups of the rows to compare with, by day of their window ([`Timestamp::days`]); empty if no group
+    /// was ever folded.
+    #[must_use]
+    pub fn new(published: HashSet<(i32, Group)>) -> Self {
+        Self { sets: BTreeMap::new(), rated: HashSet::new(), published }
+    }
+
+    /// Adds a row of `interactions`.
+    pub fn answer(&mut self, at: Timestamp, group: &Group, scorer: Option<&Arc<str>>, answer: &Answer, safety: &[Safety<'_>]) {
+        let group = self.folded(at, group);
+        let set = self.sets.entry(scorer.cloned()).or_default();
+        let number = set.number(group);
+        let mut cells = set.accumulator.at(at, number);
+        answer.observe(&mut cells);
+        observe_safety(safety, &mut cells);
+    }
+
+    /// Adds a row of `feedback`, in its newest revision.
+    pub fn feedback(&mut self, feedback: &StoredFeedback<'_>) {
+        let first = feedback.answer.is_some_and(|(answer, ..)| self.rated.insert(answer));
+        let unnamed = self.folded(feedback.at, feedback.group);
+        let named = self.folded(feedback.at, &with_name(feedback.group, feedback.name));
+        let answered =
+            feedback.answer.map(|(_, at, group)| (at, self.folded(at, group), self.folded(at, &with_name(group, feedback.name))));
+        let set = self.sets.entry(None).or_default();
+        let number = set.number(unnamed);
+        set.accumulator.at(feedback.at, number).count(measures::FEEDBACK);
+        let number = set.number(named);
+        observe_feedback(feedback.score, feedback.polarity, set.accumulator.at(feedback.at, number));
+        if let Some((at, unnamed, named)) = answered {
+            let number = set.number(named);
+            observe_answer_feedback(feedback.score, feedback.polarity, set.accumulator.at(at, number));
+            if first {
+                let number = set.number(unnamed);
+                set.accumulator.at(at, number).count(measures::ANSWER_RATED);
+            }
+        }
+    }
+
+    /// Adds a row of `pipeline_events` that ends a run.
+    pub fn run(&mut self, at: Timestamp, group: &Group, run: &EndedRun) {
+        let group = self.folded(at, group);
+        let set = self.sets.entry(None).or_default();
+        let number = set.number(group);
+        run.observe(&mut set.accumulator.at(at, number));
+    }
+
+    /// The group under which the evaluator counted it.
+    fn folded(&self, at: Timestamp, group: &Group) -> Group {
+        let is_published = |group: &Group| self.published.contains(&(at.days(), group.clone()));
+        if self.published.is_empty() || is_published(group) {
+            return group.clone();
+        }
+        let candidates = [fold(group, &[Dimension::Tenant, Dimension::App]), fold(group, &[Dimension::Tenant])];
+        candidates.into_iter().find(is_published).unwrap_or_else(|| group.clone())
+    }
+
+    /// The last revision of every row whose window is complete: `through` says up to when, for each input that has partitions.
+    /// Order follows window, group and metric.
+    #[must_use]
+    pub fn finish(self, through: &BTreeMap<Input, Timestamp>, registry: Arc<Registry>) -> Vec<MetricRow> {
+        let topics = Input::ALL.into_iter().map(|input| (input.as_str().to_owned(), input)).collect();
+        let settings = Settings {
+            topics,
+            stuck_after_us: None,
+            groups_per_tenant: usize::MAX,
+            keep_us: i64::MAX / 4,
+            keep_answers_us: i64::MAX / 4,
+            closed_bytes_max: usize::MAX,
+        };
+        let mut state = State::new(settings, registry);
+        let watermarks: BTreeMap<String, Timestamp> =
+            through.iter().map(|(input, to)| (format!("{}/0", input.as_str()), *to)).collect();
+        let mut sets: Vec<PartialSet> = Vec::with_capacity(self.sets.len());
+        for (scorer, mut set) in self.sets {
+            let groups = std::mem::take(&mut set.groups);
+            sets.push(PartialSet { scorer, ..set.accumulator.take(groups) });
+        }
+        for set in sets {
+            state.absorb(&entry(BTreeMap::new()), set);
+        }
+        state.absorb(&entry(watermarks), PartialSet::default());
+        let mut rows = Vec::new();
+        state.advance(&mut rows, &mut |_, _| {});
+        last_revisions(rows)
+    }
+}
+
+/// The last revision of each key, ordered by window, group, metric and scorer.
+#[must_use]
+pub fn last_revisions(mut rows: Vec<MetricRow>) -> Vec<MetricRow> {
+    let key = |row: &MetricRow| (row.window_start, row.window_s, row.group.clone(), row.metric.clone(), row.scorer.clone());
+    rows.sort_by_cached_key(|row| (key(row), std::cmp::Reverse(row.revision)));
+    let mut seen = BTreeSet::new();
+    rows.retain(|row| seen.insert(key(row)));
+    rows
+}
+
+fn with_name(group: &Group, name: &str) -> Group {
+    let mut named = group.clone();
+    named.0[Dimension::FeedbackName as usize] = Some(name.into());
+    named
+}
+
+fn entry(watermarks: BTreeMap<String, Timestamp>) -> Entry {
+    Entry {
+        format: 1,
+        number: 0,
+        id: String::new(),
+        kind: Kind::Ingest,
+        writer: String::new(),
+        written_at: Timestamp::default(),
+        cursors: Vec::new(),
+        watermarks,
+        outcomes: Outcomes::default(),
+        files: Vec::new(),
+        remove: Vec::new(),
+        lost: Vec::new(),
+        transitions: Vec::new(),
+        outbox: Vec::new(),
+        decisions: Vec::new(),
+        health: Health::default(),
+    }
+}
