@@ -1,7 +1,7 @@
 # Everything a person or CI runs. Each target first sees to what is missing on the machine (scripts/setup).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench fuzz
+.PHONY: help setup demo test lint bench fuzz quality
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,6 +21,9 @@ lint:  ## formatting, lints, licences
 
 bench:  ## CPU and memory per million events against a bare drain and a hand-written script
 	@tests/bench/run
+
+quality:  ## the scorers' quality on labelled sets (GROUNDWIRE_DATA), written into docs/quality.md
+	@tests/quality/run
 
 fuzz:  ## every fuzz target for ten minutes (FUZZ_SECONDS)
 	@scripts/fuzz

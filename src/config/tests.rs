@@ -275,7 +275,7 @@ proptest::proptest! {
         let example = reference::example();
         let floor = |at: usize| (0..=at.min(example.len())).rev().find(|at| example.is_char_boundary(*at)).unwrap();
         let (from, to) = (floor(at), floor(at + len));
-        let text = format!("{}{with}{}", &example[..from], &example[to..]);
+        let text = format!("{}{with}{}", example.get(..from).unwrap(), example.get(to..).unwrap());
         if let Err(found) = parse("groundwire.toml", &text, Path::new("")) {
             proptest::prop_assert!(!found.is_empty());
             for mistake in found {

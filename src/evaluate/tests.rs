@@ -42,6 +42,11 @@ fn store(events: &[Placed]) -> Recomputation {
 const MINUTE: i64 = Timestamp::MINUTE_US;
 const HOUR: i64 = Timestamp::HOUR_US;
 
+/// Partials by minute, group, scorer and measure.
+type Minutes = BTreeMap<(Timestamp, u32, Option<Arc<str>>, Measure), Partial>;
+/// Partials by hour of a group, scorer and measure.
+type Hours = BTreeMap<(Group, Option<Arc<str>>, Measure), BTreeMap<Timestamp, Partial>>;
+
 #[derive(Clone, Debug)]
 enum Event {
     Request { copies: u32, latency_us: i64, score: Option<i64>, status: StatusClass, scorer: bool },
@@ -235,7 +240,7 @@ fn last(rows: &[MetricRow]) -> BTreeMap<Key, Numbers> {
 fn slowly(events: &[Placed]) -> BTreeMap<Key, Numbers> {
     let registry = Registry::builtin().unwrap();
     let names = groups();
-    let mut minutes: BTreeMap<(Timestamp, u32, Option<Arc<str>>, Measure), Partial> = BTreeMap::new();
+    let mut minutes: Minutes = BTreeMap::new();
     for second in [false, true] {
         for row in partials(events.iter().filter(|placed| is_by(placed, second)), second).rows {
             let by = row.measure.info().scored.then(|| scorer(second));
@@ -326,10 +331,7 @@ fn slow_ages(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {
     expected
 }
 
-fn slow_drift(
-    minutes: &BTreeMap<(Timestamp, u32, Option<Arc<str>>, Measure), Partial>,
-    registry: &Registry,
-) -> BTreeMap<Key, Numbers> {
+fn slow_drift(minutes: &Minutes, registry: &Registry) -> BTreeMap<Key, Numbers> {
     let by_app = |group: u32| {
         let whole = &groups()[group as usize];
         let mut kept = Group::default();
@@ -338,7 +340,7 @@ fn slow_drift(
         }
         kept
     };
-    let mut hours: BTreeMap<(Group, Option<Arc<str>>, Measure), BTreeMap<Timestamp, Partial>> = BTreeMap::new();
+    let mut hours: Hours = BTreeMap::new();
     for ((pane, group, by, measure), partial) in minutes {
         let hour = hours.entry((by_app(*group), by.clone(), *measure)).or_default();
         hour.entry(pane.floor(HOUR)).or_default().merge(partial);

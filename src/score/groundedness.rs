@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! risk  = (novel² / (words + 1) + Σ weight · departure) / (words + 1)^¼     per sentence
-//! pool  = √(Σ risk² / sentences^¼)                                          over the answer
+//! pool  = √(Σ risk² / √sentences)                                           over the answer
 //! score = 1 / (1 + exp(slope · ln(floor + pool) + scatter · outside² + intercept))
 //! ```
 //!
@@ -19,22 +19,21 @@ use super::Verdict;
 use super::evidence::SentenceEvidence;
 
 /// Weights of departures in a sentence's risk.
-const NOVEL_NUMBER: f64 = 3.2;
+const NOVEL_NUMBER: f64 = 2.9;
 const OTHER_NUMBER: f64 = 0.5;
-const NOVEL_NAME: f64 = 1.5;
-const OPPOSITE: f64 = 2.6;
+const NOVEL_NAME: f64 = 1.41;
+const OPPOSITE: f64 = 2.48;
 const NEGATED: f64 = 1.5;
-const MISPLACED: f64 = 0.35;
+const MISPLACED: f64 = 0.33;
 const FIRST_PERSON: f64 = 1.0;
 
-const SLOPE: f64 = 1.37;
+const SLOPE: f64 = 1.49;
 const FLOOR: f64 = 0.3;
-const SCATTER: f64 = 4.7;
-const INTERCEPT: f64 = -0.34;
+const SCATTER: f64 = 4.73;
+const INTERCEPT: f64 = -0.23;
 
 /// Bits of a middling content word.
 const WORD: f64 = 6.0;
-const ROOT: f64 = 0.25;
 
 /// How far a sentence departs from what supports it, ≥ 0.
 pub(super) fn risk(found: &SentenceEvidence) -> f64 {
@@ -46,7 +45,7 @@ pub(super) fn risk(found: &SentenceEvidence) -> f64 {
         + MISPLACED * f64::from(found.misplaced)
         + FIRST_PERSON * f64::from(found.first_person)
         + contradiction(found);
-    departures / words.powf(ROOT)
+    departures / words.sqrt().sqrt()
 }
 
 fn contradiction(found: &SentenceEvidence) -> f64 {
@@ -90,7 +89,7 @@ impl Pool {
 
     /// Groundedness, 0–1; 0.5 is the decision. Meaningless without sentences.
     pub(super) fn score(&self) -> f64 {
-        let pool = (self.squares / self.sentences.max(1.0).powf(ROOT)).sqrt();
+        let pool = (self.squares / self.sentences.max(1.0).sqrt()).sqrt();
         let outside = self.outside / self.weight.max(1.0);
         1.0 / (1.0 + (SLOPE * (FLOOR + pool).ln() + SCATTER * outside * outside + INTERCEPT).exp())
     }

@@ -56,7 +56,7 @@ pub struct Answer<'a> {
 pub enum State {
     /// Its sentences were compared with the contexts.
     Scored,
-    /// Nothing that could be supported or not: empty, a greeting, bare code.
+    /// Nothing that could be supported or not: empty, a greeting, a question, bare code.
     NoClaims,
     /// The answer declines.
     Abstained,
@@ -335,42 +335,30 @@ impl Scorer {
     fn state(&mut self, response: &str, language: Option<&'static str>) -> State {
         self.claims.clear();
         let mut declined = false;
-        let (mut said, mut asked) = (0.0f32, 0.0f32);
+        let (mut said, mut whole) = (0.0f32, 0.0f32);
         for (at, segment) in (0u32..).zip(&self.answer.segments) {
-            let weight: f32 =
-                self.answer.tokens_of(segment).iter().filter(|token| token.is_content()).map(|token| token.weight).sum();
-            if segment.is_code {
+            let tokens = self.answer.tokens_of(segment);
+            let weight: f32 = tokens.iter().filter(|token| token.is_content()).map(|token| token.weight).sum();
+            // Code is no claim, and neither is a question, not even one that is all the answer says.
+            if segment.is_code || weight == 0.0 && !tokens.iter().any(|token| token.marks.has(Marks::NEGATES)) {
                 continue;
             }
-            let may_decline = language != Some("en")
-                || self
-                    .answer
-                    .tokens_of(segment)
-                    .iter()
-                    .any(|token| token.marks.has(Marks::NEGATES) || token.marks.has(Marks::FIRST_PERSON));
+            whole += weight;
             let sentence = response.get(segment.start as usize..segment.end as usize).unwrap_or_default();
+            let may_decline = language != Some("en")
+                || tokens.iter().any(|token| token.marks.has(Marks::NEGATES) || token.marks.has(Marks::FIRST_PERSON));
             if may_decline && refusal::declines(sentence, &mut self.lower) {
                 declined = true;
-                asked += weight;
-            } else if weight > 0.0 && !(weight < SHORT && refusal::is_courtesy(sentence, &mut self.lower)) {
-                if segment.is_question {
-                    asked += weight;
-                } else {
-                    said += weight;
-                }
+            } else if weight > 0.0 && !segment.is_question && !(weight < SHORT && refusal::is_courtesy(sentence, &mut self.lower)) {
+                said += weight;
                 self.claims.push(at);
             }
         }
-        if declined && said <= SAID_BESIDES * (said + asked) {
+        if declined && said <= SAID_BESIDES * whole {
             return State::Abstained;
         }
         if self.claims.is_empty() {
             return State::NoClaims;
-        }
-        if said > 0.0 {
-            // Beside claims a question is courtesy; an answer that only asks is judged by what it presupposes.
-            let segments = &self.answer.segments;
-            self.claims.retain(|at| segments.get(*at as usize).is_some_and(|segment| !segment.is_question));
         }
         if self.context_index.is_empty() {
             return State::NoContext;

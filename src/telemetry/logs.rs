@@ -11,6 +11,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
@@ -87,12 +88,7 @@ pub fn start(settings: &Settings, telemetry: &Telemetry) -> Result<Guard, Error>
         guard.meters = Some(export::metrics(endpoint, settings.interval, resource.clone(), telemetry).map_err(refused)?);
         guard.tracers = Some(export::traces(endpoint, resource).map_err(refused)?);
     }
-    // Only our own spans are traces; those of the HTTP client that exports them would export themselves for ever.
-    let traces = guard.tracers.as_ref().map(|tracers| {
-        tracing_opentelemetry::layer().with_tracer(tracers.tracer("groundwire")).with_filter(filter_fn(|metadata| {
-            metadata.target().starts_with("groundwire") && *metadata.level() <= tracing::Level::INFO
-        }))
-    });
+    let traces = guard.tracers.as_ref().map(trace_layer);
     let lines = match settings.format {
         Format::Text => fmt::layer().with_writer(std::io::stderr).with_ansi(colour()).with_target(false).boxed(),
         Format::Json => fmt::layer().json().flatten_event(true).with_current_span(true).with_writer(std::io::stderr).boxed(),
@@ -100,6 +96,16 @@ pub fn start(settings: &Settings, telemetry: &Telemetry) -> Result<Guard, Error>
     let filter = EnvFilter::new(format!("warn,groundwire={}", settings.level));
     tracing_subscriber::registry().with(traces).with(lines.with_filter(filter)).try_init().map_err(|_| Error::Twice)?;
     Ok(guard)
+}
+
+/// Turns spans into traces: only our own, since those of the HTTP client that exports them would export themselves for ever.
+pub(super) fn trace_layer<S>(tracers: &SdkTracerProvider) -> impl Layer<S> + use<S>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    let ours =
+        |metadata: &tracing::Metadata<'_>| metadata.target().starts_with("groundwire") && *metadata.level() <= tracing::Level::INFO;
+    tracing_opentelemetry::layer().with_tracer(tracers.tracer("groundwire")).with_filter(filter_fn(ours))
 }
 
 /// Chooses the cryptography that HTTPS clients of this process use.

@@ -4,6 +4,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use tracing_subscriber::layer::SubscriberExt;
+
 use super::*;
 
 fn descriptions() -> Vec<Description> {
@@ -124,4 +126,23 @@ fn a_collector_gets_the_same_values_over_http() {
     // Protobuf writes doubles as eight little-endian bytes.
     assert!(contains(&body, &7.5_f64.to_le_bytes()));
     assert!(contains(&body, &42.25_f64.to_le_bytes()));
+}
+
+#[test]
+fn a_collector_gets_our_spans_as_traces() {
+    install_tls_provider();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let provider = export::traces(&endpoint, export::resource("one")).unwrap();
+    let collector = std::thread::Builder::new().name("collector".into()).spawn(move || collect(&listener)).unwrap();
+    let subscriber = tracing_subscriber::registry().with(logs::trace_layer(&provider));
+    tracing::subscriber::with_default(subscriber, || {
+        let _ours = tracing::info_span!(target: "groundwire::runtime", "commit", rows = 3).entered();
+        let _theirs = tracing::info_span!(target: "hyper", "connect").entered();
+    });
+    provider.force_flush().unwrap();
+    let (path, body) = collector.join().unwrap();
+    assert!(path.starts_with("POST /v1/traces "), "{path}");
+    assert!(contains(&body, b"commit") && contains(&body, b"rows"));
+    assert!(!contains(&body, b"connect"), "spans of libraries stay out");
 }

@@ -136,9 +136,8 @@ fn a_partition_that_the_log_does_not_know_starts_where_the_settings_say() {
     assert_eq!(told.assigned[&0], 5);
     broker.produce(&topic, [Record::value("new").keyed("k").at(1_777_000_000_000).header("h", "v")]);
     let records = loop {
-        match source.poll(WAIT).expect("polls") {
-            Polled::Records(records) => break records,
-            _ => {}
+        if let Polled::Records(records) = source.poll(WAIT).expect("polls") {
+            break records;
         }
     };
     let record = &records.records[0];
@@ -187,7 +186,7 @@ fn two_members_share_the_partitions_and_neither_reads_what_it_lost() {
     wait::until("the added partition", || {
         told_one.poll(&mut one, &ends);
         told_three.poll(&mut three, &ends);
-        let read = |told: &Told| told.records.get(&(4, 0)).is_some();
+        let read = |told: &Told| told.records.contains_key(&(4, 0));
         (read(&told_one) || read(&told_three)).then_some(())
     });
     let seen: BTreeSet<&String> = told_one.records.values().chain(told_two.records.values()).collect();

@@ -6,9 +6,10 @@ use std::ops::Range;
 use super::Kind;
 use super::scan::{Scanned, is_word};
 
-/// Characters of the part before the `@` (RFC 5322 atoms, and any character beyond ASCII: RFC 6531).
+/// Characters of the part before the `@` (RFC 5322 atoms but for `&`, `/`, `=` and `?`, which separate in URLs, and any
+/// character beyond ASCII: RFC 6531).
 fn is_local(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte) || byte >= 0x80
+    byte.is_ascii_alphanumeric() || b".!#$%'*+^_`{|}~-".contains(&byte) || byte >= 0x80
 }
 
 fn is_domain(byte: u8) -> bool {
@@ -18,6 +19,10 @@ fn is_domain(byte: u8) -> bool {
 /// `local@domain.tld` around an `@`.
 pub(super) fn email(text: Scanned<'_>, at: usize) -> Option<(Range<usize>, Kind)> {
     let mut start = text.run_back(at, is_local);
+    // Dashes, quotes and blanks of other scripts separate.
+    let foreign = |c: char| !c.is_ascii() && !c.is_alphanumeric();
+    let local = std::str::from_utf8(text.slice(start..at)).unwrap_or_default();
+    start += local.char_indices().rev().find(|(_, c)| foreign(*c)).map_or(0, |(place, c)| place + c.len_utf8());
     // Quotes and the like before an address are not part of it.
     while start < at && !text.byte(start).is_ascii_alphanumeric() && text.byte(start) < 0x80 && text.byte(start) != b'_' {
         start += 1;
@@ -26,7 +31,8 @@ pub(super) fn email(text: Scanned<'_>, at: usize) -> Option<(Range<usize>, Kind)
     let domain = text.slice(at + 1..text.run(at + 1, is_domain));
     let is_top =
         |top: &[u8]| top.len() >= 2 && (top.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80) || top.starts_with(b"xn--"));
-    let mut length = domain.len();
+    let readable = std::str::from_utf8(domain).unwrap_or_default();
+    let mut length = readable.find(foreign).unwrap_or(readable.len());
     loop {
         let rest = domain.get(..length)?;
         let dot = rest.iter().rposition(|byte| *byte == b'.')?;

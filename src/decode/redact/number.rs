@@ -13,7 +13,7 @@ use super::scan::{Hint, Scanned, is_word};
 struct Part {
     start: usize,
     end: usize,
-    /// The separator before: its most telling byte (`-`, `.`, `/`, else a blank), 0 for the first.
+    /// The separator before: its most telling byte (`-`, `.`, `/`, `(`, else a blank), 0 for the first.
     separator: u8,
 }
 
@@ -64,7 +64,8 @@ fn split(text: Scanned<'_>, at: usize, parts: &mut [Part]) -> usize {
         separator = b' ';
         loop {
             let (width, kind) = match text.byte(next) {
-                b' ' | b'(' | b')' => (1, separator),
+                b'(' => (1, b'('),
+                b' ' | b')' => (1, separator),
                 byte @ (b'-' | b'.' | b'/') => (1, byte),
                 // No-break space, narrow no-break space, hyphens and dashes.
                 0xC2 if text.has(next, b"\xC2\xA0") => (2, separator),
@@ -101,6 +102,8 @@ fn digits(text: Scanned<'_>, parts: &[Part]) -> ([u8; 20], usize) {
 
 /// A payment card: 13 to 19 digits in one run or the usual groups, of a known issuer, with a right check digit.
 fn card(text: Scanned<'_>, parts: &[Part]) -> Option<Range<usize>> {
+    let place = parts.first()?.start;
+    let attached = is_word(text.before(place, 1)) || text.before(place, 1) == b'-' && is_word(text.before(place, 2));
     for count in (1..=parts.len().min(5)).rev() {
         let some = parts.get(..count)?;
         let (first, last) = (some.first()?, some.last()?);
@@ -108,7 +111,9 @@ fn card(text: Scanned<'_>, parts: &[Part]) -> Option<Range<usize>> {
         let even = some.iter().skip(1).all(|part| part.separator == separator && (separator == b' ' || separator == b'-'));
         let lengths = || some.iter().map(Part::len);
         let fours = lengths().rev().skip(1).all(|length| length == 4) && last.len() <= 4;
-        let shaped = count == 1 || fours || lengths().eq([4, 6, 5]) || lengths().eq([4, 6, 4]);
+        // Many ids are runs of 17 to 19 digits, hardly any card is.
+        let single = count == 1 && !(attached && first.len() > 16);
+        let shaped = single || fours && count > 1 || lengths().eq([4, 6, 5]) || lengths().eq([4, 6, 4]);
         let (digits, length) = digits(text, some);
         if even
             && shaped
@@ -221,6 +226,10 @@ fn ipv4(text: Scanned<'_>, at: usize) -> Option<Range<usize>> {
         }
     }
     let (before, after) = (text.before(at, 1), text.byte(end));
+    // `### 1.2.2.2.` heads a section.
+    if end - at == 7 && (after == b'.' || before == b' ' && text.before(at, 2) == b'#') {
+        return None;
+    }
     let goes_on = is_word(after) || after == b'.' && text.byte(end + 1).is_ascii_digit();
     let from_before = is_word(before) || before == b'.' || before == b'/' && text.before(at, 2).is_ascii_alphabetic();
     let version = [&b"version"[..], b"release", b"build", b"section", b"chapter"].iter().any(|word| follows_word(text, at, word));
@@ -301,12 +310,15 @@ fn phone(text: Scanned<'_>, parts: &[Part], hint: Hint) -> Option<Range<usize>> 
         if !(7..=17).contains(&total) {
             continue;
         }
+        // A letter hard behind it is a word that lost its blank, where the number is of a sure shape.
+        let glued = is_word(text.byte(last.end));
         let shaped = if sign {
             international(text, some, total)
         } else {
             north_american(text, some)
-                || national(text, some, total)
-                || !is_date(text, some)
+                || !glued && national(text, some, total)
+                || !glued
+                    && !is_date(text, some)
                     && total <= 15
                     && *named.get_or_insert_with(|| hint == Hint::Phone || phone_word_before(text, start))
         };
@@ -324,7 +336,7 @@ fn ends_there(text: Scanned<'_>, last: &Part, next: Option<&Part>) -> bool {
         return next.separator == b' ' || last.separator != 0 && next.separator != last.separator;
     }
     let after = text.byte(last.end);
-    after != b'@' && after != b'%' && (!is_word(after) || after == b'x')
+    after != b'@' && after != b'%' && after != b'_'
 }
 
 fn digit(text: Scanned<'_>, part: &Part, place: usize) -> u8 {
@@ -345,7 +357,8 @@ fn north_american(text: Scanned<'_>, parts: &[Part]) -> bool {
     };
     let [area, exchange, line] = local else { return false };
     let begins = |part: &Part| (b'2'..=b'9').contains(&digit(text, part, 0));
-    let separated = |part: &Part| part.separator != b'/';
+    // `pp. 474-478 (2000)` is none.
+    let separated = |part: &Part| part.separator != b'/' && part.separator != b'(';
     (area.len(), exchange.len(), line.len()) == (3, 3, 4)
         && begins(area)
         && begins(exchange)
@@ -378,10 +391,10 @@ fn national(text: Scanned<'_>, parts: &[Part], total: usize) -> bool {
 fn is_date(text: Scanned<'_>, parts: &[Part]) -> bool {
     let value =
         |part: &Part| text.slice(part.start..part.end).iter().fold(0_u64, |sum, d| sum.saturating_mul(10) + u64::from(d - b'0'));
-    let is_year = |part: &Part| part.len() == 4 && (1900..2100).contains(&value(part));
+    let is_year = |part: &Part| part.len() == 4 && (1500..2100).contains(&value(part));
     match parts {
         [a, b, ..] if a.len() <= 2 && value(a) <= 31 && b.separator != b' ' => b.len() == 2 && value(b) <= 31 || is_year(b),
-        [a, b, ..] => is_year(a) && b.len() <= 2,
+        [a, b, ..] => is_year(a) && (b.len() <= 2 || is_year(b)),
         [a] => is_year(a),
         [] => false,
     }

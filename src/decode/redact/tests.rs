@@ -50,6 +50,7 @@ fn mail_addresses_go() {
     becomes("<mailto:a_b@x-y.org>", "<mailto:[EMAIL]>");
     becomes("'o'brien@example.com'", "'[EMAIL]'");
     becomes("jürgen@müller.de und 01711234567@web.de", "[EMAIL] und [EMAIL]");
+    becomes("IRS\u{2019}s\u{a0}phishing@irs.gov\u{3002}x=1&mail=j@d.com&y", "IRS\u{2019}s\u{a0}[EMAIL]\u{3002}x=1&mail=[EMAIL]&y");
     becomes("a@b.io@c.io", "[EMAIL]@c.io");
     for text in ["@handle says hi", "user@localhost", "npm i left-pad@1.3.0", "5 @ 3.50 each", "a@b", "x @ y.com"] {
         stays(text);
@@ -88,6 +89,7 @@ fn phone_numbers_go() {
     becomes("Tel.: 89 1234567", "Tel.: [PHONE]");
     becomes("415-555-2671/415-555-2672", "[PHONE]/[PHONE]");
     becomes("415-555-2671,415-555-2672", "[PHONE],[PHONE]");
+    becomes("1.310.825.2974Fax 1.310.206.9844", "[PHONE]Fax [PHONE]");
     becomes("415-555-2671 415-555-2672", "[PHONE] [PHONE]");
 }
 
@@ -184,7 +186,10 @@ fn ordinary_numbers_stay() {
         "0.1234567890, 3.14159265358979, 1e-10, 0x1234567890",
         "gpt-4o-2024-08-06 and claude-3-5-sonnet-20241022, rustc 1.95.0",
         "call me on 2026-05-04",
+        "they call it the War of 1876-1877",
         "https://example.com/items/0123456789?page=2",
+        "Physica B, Volume 280, pp. 474-478 (2000), clap-4951025187477080523, clap6956710458361304122",
+        "### 1.2.2.2 Answer, 1.2.2.3. Next",
         "a 16:9 screen of 1920x1080, 5 kg, 7-10 days, rooms 101-105",
     ] {
         stays(text);

@@ -95,7 +95,7 @@ pub(in crate::lake) fn decode_ids(path: &str, bytes: &[u8]) -> Result<Ids, Error
 }
 
 fn read_ids(reader: &mut Reader<'_>) -> Option<Ids> {
-    reader.magic(IDS_MAGIC)?;
+    reader.magic(*IDS_MAGIC)?;
     let groups = reader.groups()?;
     let count = reader.count()?;
     let mut answers = Vec::with_capacity(count);
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    fn magic(&mut self, wanted: &[u8; 4]) -> Option<()> {
+    fn magic(&mut self, wanted: [u8; 4]) -> Option<()> {
         (self.take(4)? == wanted).then_some(())
     }
 

@@ -1,0 +1,85 @@
+"""Writes the measured tables into docs/quality.md: `measure.py PROGRAM`."""
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+
+import fit
+import sets
+
+PAGE = Path("docs/quality.md")
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+ROUNDS = 500
+
+
+def interval(measure, label, value):
+    """The measure with its 95 % bootstrap interval."""
+    draw = np.random.default_rng(1)
+    values = []
+    for _ in range(ROUNDS):
+        at = draw.integers(0, len(label), len(label))
+        if len(set(label[at])) == 2:
+            values.append(measure(label[at], value[at]))
+    low, high = np.quantile(values, [0.025, 0.975])
+    return f"{measure(label, value):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def line(name, rows):
+    """One table row of a group of grounded answers; none where a class has fewer than ten."""
+    scored = [row for row in rows if row[3]["groundedness"] is not None]
+    label = np.array([row[0] for row in scored])
+    if min(label.sum(), (1 - label).sum()) < 10:
+        return None
+    value = 1 - np.array([row[3]["groundedness"] for row in scored])
+    cells = [interval(roc_auc_score, label, value),
+             interval(lambda known, risk: f1_score(known, risk > 0.5), label, value),
+             interval(lambda known, risk: balanced_accuracy_score(known, risk > 0.5), label, value)]
+    return f"| {name} | {len(scored)} of {len(rows)} | {label.mean():.0%} | " + " | ".join(cells)
+
+
+def bands(rows):
+    lengths = sorted(row[2] for row in rows)
+    edges = [0, lengths[len(lengths) // 3], lengths[2 * len(lengths) // 3], lengths[-1] + 1]
+    for low, high in zip(edges, edges[1:]):
+        yield f"{low}–{high - 1} characters", [row for row in rows if low <= row[2] < high]
+
+
+def tables(program):
+    grounded = sets.grounded(program)
+    without = fit.left_out(grounded)
+    out = ["### Groundedness, per set", "",
+           "| set | scored | unsupported | AUROC | F1 at 0.5 | balanced accuracy at 0.5 | fitted without this set: AUROC, balanced accuracy |",
+           "|---|---|---|---|---|---|---|"]
+    for name, rows in grounded.items():
+        area, accuracy = without[name]
+        out.append(f"{line(name, rows)} | {area:.3f}, {accuracy:.3f} |")
+    for title, split in (("generator or domain", lambda rows: sorted({row[1] for row in rows})), ("length of the answer", None)):
+        out += ["", f"### Groundedness, per {title}", "", "| group | scored | unsupported | AUROC | F1 at 0.5 | balanced accuracy at 0.5 |",
+                "|---|---|---|---|---|---|"]
+        for name, rows in grounded.items():
+            if name == "halueval_qa":
+                continue
+            groups = bands(rows) if split is None else ((key, [row for row in rows if row[1] == key]) for key in split(rows))
+            for group, part in groups:
+                made = line(f"{name}: {group}", part)
+                if made:
+                    out.append(made + " |")
+    out += ["", "### Relevance and utilization", "", "| task | pairs | AUROC | balanced accuracy at 0.5 |", "|---|---|---|---|"]
+    for name, pairs in sets.relevance(program).items():
+        label, value = (np.array(column) for column in zip(*pairs))
+        accuracy = interval(lambda known, score: balanced_accuracy_score(known, score >= 0.5), label, value)
+        out.append(f"| {name} | {len(pairs)} | {interval(roc_auc_score, label, value)} | {accuracy} |")
+    return "\n".join(out)
+
+
+def main():
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{tables(sys.argv[1])}\n{END}{after}", encoding="utf-8")
+    print(f"quality: wrote {PAGE}")
+
+
+if __name__ == "__main__":
+    main()
