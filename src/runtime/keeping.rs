@@ -18,7 +18,7 @@ use crate::telemetry::{Counter, Telemetry};
 /// The table of feedback.
 const FEEDBACK: &str = "feedback";
 /// Time between two rounds.
-const ROUND: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_mins(1);
 /// How far back feedback looks for its answer.
 const LOOK_BACK_US: i64 = 7 * Timestamp::DAY_US;
 /// Age after which entries may be pruned, if nobody needs them.

@@ -217,7 +217,8 @@ pub async fn run(
     input_ended.request();
     let mut failed = Ok(());
     while let Some(ended) = tasks.join_next().await {
-        failed = failed.and(ended.unwrap_or_else(|error| Err(Error::Task(error.to_string()))));
+        let ended = ended.unwrap_or_else(|error| Err(Error::Task(error.to_string())));
+        failed = if failed.is_ok() { ended } else { failed };
     }
     let finished = result?;
     failed?;

@@ -15,7 +15,7 @@ pub(in crate::lake) fn decode_feedback(path: &str, file: Bytes) -> Result<Vec<Fe
     let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
     let mut rows = Vec::new();
     for columns in read(&FEEDBACK, file).map_err(|error| damaged(error.to_string()))? {
-        let number = columns.first().map_or(0, |column| column.len());
+        let number = columns.first().map_or(0, Array::len);
         for at in 0..number {
             let row = row(&Row { columns: &columns, at });
             rows.push(row.ok_or_else(|| damaged(format!("row {at} lacks a required value")))?);
