@@ -34,7 +34,6 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     privacy(config, reader);
     feedback(&config.feedback.registry, reader);
     mail(&config.mail, reader);
-    prices(config, reader);
     if config.source.topics.is_empty() {
         reader.report("source.topics", Mistake, "source.topics is empty", "at least one topic", "name the topics to read");
     }
@@ -219,14 +218,6 @@ fn lake(config: &Config, reader: &mut Reader<'_>) {
         let remedy = format!("remove it and set the environment variable {}", name.to_ascii_uppercase());
         reader.report(&path, Mistake, message, "no secrets in the configuration", remedy);
     }
-    if config.lake.epoch_bytes.0 > config.limits.memory.0 {
-        let message = format!(
-            "lake.epoch_bytes ({} bytes) exceeds limits.memory ({} bytes)",
-            config.lake.epoch_bytes.0, config.limits.memory.0
-        );
-        let remedy = "lower lake.epoch_bytes or raise limits.memory; otherwise input pauses before the epoch is full";
-        reader.report("lake.epoch_bytes", Mistake, message, "at most limits.memory", remedy);
-    }
 }
 
 fn privacy(config: &Config, reader: &mut Reader<'_>) {
@@ -349,17 +340,6 @@ fn mail(mail: &Mail, reader: &mut Reader<'_>) {
     }
     if let Some(runbooks) = &mail.runbook_url {
         url("mail.runbook_url", runbooks, reader);
-    }
-}
-
-fn prices(config: &Config, reader: &mut Reader<'_>) {
-    let mut seen = BTreeMap::new();
-    for (number, price) in config.prices.iter().enumerate() {
-        if let Some(first) = seen.insert((price.model.as_str(), price.from), number) {
-            let path = format!("prices[{number}]");
-            let message = format!("{path}: the price of {:?} from that day is given twice (also prices[{first}])", price.model);
-            reader.report(&path, Mistake, message, "one price per model and day", "remove one, or set from");
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::describe::{choice, section};
-use super::value::{Day, Location, Size};
+use super::value::{Location, Size};
 use crate::event::Input;
 use crate::measure::Dimension;
 
@@ -37,10 +37,8 @@ section! {
         telemetry: Telemetry = {},
         /// Where refused records go.
         dead_letter: DeadLetter = {},
-        /// Bounds on what one record may hold and on memory.
+        /// Bounds on what one record may hold, and on the evaluator's memory.
         limits: Limits = {},
-        /// What tokens cost.
-        prices: Vec<Price> = [],
     }
 }
 
@@ -193,7 +191,8 @@ section! {
         options: BTreeMap<String, String> = {},
         /// Results are committed at least this often while events come in.
         epoch_interval: Duration = "10s" in "100ms".."5m",
-        /// Results are committed early when so many bytes of rows have gathered.
+        /// Results are committed early when so many bytes of rows have gathered. While the store takes no writes, one epoch of this
+        /// size waits and the next one grows to it; then input waits.
         epoch_bytes: Size = "64MiB" in "1MiB".."512MiB",
         /// An idle process commits an empty entry this often, so that "no input" can be told from "not running".
         tick_interval: Duration = "60s" in "1s".."10m",
@@ -453,29 +452,7 @@ section! {
         items: u64 = 1_024 in 1..100_000,
         /// Numbers of an embedding.
         embedding: u64 = 16_384 in 1..1_000_000,
-        /// Input is paused while rows and aggregates that wait to be committed exceed this.
-        memory: Size = "256MiB" in "32MiB".."64GiB",
         /// Memory of the minutes that are closed and may still be corrected (26 hours); beyond it the oldest are forgotten early.
         window_memory: Size = "256MiB" in "16MiB".."64GiB",
-    }
-}
-
-section! {
-    /// What the tokens of one model cost from one day on, in US dollars per million tokens.
-    Price {
-        /// Model as the gateway names it in `response_model`, else in `request_model`.
-        model: String = required,
-        /// First day of this price, in UTC. Absent: from the beginning.
-        from: Option<Day> = none,
-        /// Input tokens.
-        input: f64 = required in 0..1_000_000,
-        /// Output tokens.
-        output: f64 = required in 0..1_000_000,
-        /// Input tokens read from the provider's cache. Absent: as `input`.
-        cached_input: Option<f64> = none in 0..1_000_000,
-        /// Input tokens written to the provider's cache. Absent: as `input`.
-        cache_write: Option<f64> = none in 0..1_000_000,
-        /// Reasoning tokens. Absent: as `output`.
-        reasoning: Option<f64> = none in 0..1_000_000,
     }
 }

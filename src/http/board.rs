@@ -32,6 +32,17 @@ impl Task {
             Self::Keep => "keep",
         }
     }
+
+    /// A loop that has not turned for so long is stuck: longer than any bounded wait in it.
+    const fn stuck_after_us(self) -> i64 {
+        match self {
+            Self::Ingest => 2 * Timestamp::MINUTE_US,
+            // A pass after a long pause folds many entries.
+            Self::Evaluate | Self::Send => 10 * Timestamp::MINUTE_US,
+            // Compaction reads and writes whole days.
+            Self::Keep => Timestamp::HOUR_US,
+        }
+    }
 }
 
 /// What must hold for the process to be ready.
@@ -151,9 +162,6 @@ pub struct Status {
     pub reload_refused: Option<String>,
 }
 
-/// A loop that has not turned for so long is stuck. Longer than any bounded wait in the runtime.
-const STUCK_AFTER_US: i64 = 120 * Timestamp::SECOND_US;
-
 #[derive(Default)]
 struct State {
     status: Status,
@@ -213,7 +221,10 @@ impl Board {
     pub fn stuck(&self) -> Vec<(Task, i64)> {
         let now = (self.clock)();
         let ages = self.read().beats.iter().map(|(task, at)| (*task, now.0 - at.0)).collect::<Vec<_>>();
-        ages.into_iter().filter(|(_, age)| *age > STUCK_AFTER_US).map(|(task, age)| (task, age / Timestamp::SECOND_US)).collect()
+        ages.into_iter()
+            .filter(|(task, age)| *age > task.stuck_after_us())
+            .map(|(task, age)| (task, age / Timestamp::SECOND_US))
+            .collect()
     }
 
     /// Conditions that do not hold, with the reasons. Ready if there are none.

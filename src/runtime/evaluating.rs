@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use super::clock::{self, Clock};
 use super::ingesting::Standing;
@@ -136,6 +137,7 @@ impl Evaluating {
     async fn pass(&mut self, state: &mut State, fold: &Fold, results: &mut Vec<SendResult>) -> Result<Pass, Error> {
         let began = clock::wall();
         let from = state.cursor;
+        let before = (state.evaluator.evaluated_until(), state.evaluator.measure().counters().folded);
         let last = (fold.next_number() - 1).min(from + MOST_ENTRIES);
         let mut steps = Vec::new();
         for number in from + 1..=last {
@@ -148,6 +150,7 @@ impl Evaluating {
         }
         let upto = from + steps.len() as u64;
         let written_at = steps.iter().map(|step| step.entry.written_at).max().unwrap_or_default().max(self.clock.now());
+        let newest = steps.last().map(|step| step.entry.written_at);
         let mut evaluation = Evaluation::default();
         let book = Arc::clone(&self.rules.borrow());
         if !steps.is_empty() {
@@ -175,12 +178,17 @@ impl Evaluating {
         entry.health.connected = true;
         entry.health.oldest_unsent_secs = state.evaluator.alerts().oldest_unsent_secs(now);
         show::evaluation(&self.telemetry, &evaluation);
-        let Some(files) = self.stage(&attempt, evaluation).await else { return Ok(Pass::Ending) };
+        // While the store takes no writes this waits, and is not stuck.
+        self.board.rest(Task::Evaluate);
+        let span = tracing::info_span!("evaluate", entries = upto - from);
+        let staged = self.stage(&attempt, evaluation).instrument(tracing::info_span!(parent: &span, "stage")).await;
+        let Some(files) = staged else { return Ok(Pass::Ending) };
         entry.files = files;
         if !claims.is_empty() {
             lake::failpoint::hit("claim");
         }
-        match self.journal.commit(entry, crate::measure::PartialSet::default(), &self.shutdown).await {
+        let append = tracing::info_span!(parent: &span, "append");
+        match self.journal.commit(entry, crate::measure::PartialSet::default(), &self.shutdown).instrument(append).await {
             Ok(entry) => {
                 state.cursor = upto;
                 state.applied = entry.number;
@@ -191,6 +199,11 @@ impl Evaluating {
                 for claim in claims {
                     // The receiver lives as long as this task's sender.
                     drop(self.to_send.send(claim));
+                }
+                show::progress(&self.telemetry, &state.evaluator, before);
+                if let Some(newest) = newest {
+                    let delay = self.clock.now().0.saturating_sub(newest.0).max(0);
+                    self.telemetry.set(Gauge::EvaluatorDelay, &[], delay as f64 / 1e6);
                 }
                 self.tell(state, &entry, clock::wall().0.saturating_sub(began.0));
                 self.seen.send_replace(upto);

@@ -9,6 +9,7 @@ use std::sync::mpsc as blocking;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::Instrument;
 
 use super::clock::{self, Clock};
 use super::journal::{Journal, NotCommitted};
@@ -18,7 +19,7 @@ use super::shutdown::Shutdown;
 use super::taker::{Cut, Cutting, Ended, Taker};
 use crate::decode::redact::Redactor;
 use crate::event::{OutcomeCounts, Timestamp, TopicPartition};
-use crate::http::{Board, Condition};
+use crate::http::{Board, Condition, Task};
 use crate::ingest::{self, Epoch, Ingest};
 use crate::lake::{self, Attempt};
 use crate::log::{Cursor, Entry, File, Fold, Kind};
@@ -26,7 +27,7 @@ use crate::score::{self, Scorer};
 use crate::source::dead_letter::DeadLetters;
 use crate::source::kafka::BeforeRevoke;
 use crate::source::{self, Positions, Source};
-use crate::telemetry::{Counter, Telemetry};
+use crate::telemetry::{Counter, Histogram, Telemetry};
 
 /// Makes a source that starts where the log says. Called on the reader's thread; it may block.
 pub type MakeSource = Arc<dyn Fn(Positions, BeforeRevoke) -> Result<Box<dyn Source>, source::Error> + Send + Sync>;
@@ -166,6 +167,7 @@ impl Ingesting {
                 telemetry: telemetry.clone(),
                 board: board.clone(),
                 dead_letters: None,
+                dead_sent: 0,
                 watermarks: fold.watermarks().clone(),
                 health: BTreeMap::new(),
                 lost: Vec::new(),
@@ -182,6 +184,7 @@ impl Ingesting {
         // The committer has ended, so the taker ends, so the reader ends.
         drop(asks);
         let ended = taker.await.map_err(|_| Error::Thread("taker"))?;
+        board.rest(Task::Ingest);
         reader.await.map_err(|_| Error::Thread("reader"))?;
         Ok(match (committed, ended) {
             (Err(NotCommitted::Fenced(fenced)), _) => {
@@ -287,9 +290,12 @@ impl Ingesting {
             }
             let attempt = Attempt::new(super::random_id(), &cursors);
             let began = clock::wall();
+            let span = tracing::info_span!("commit", partitions = cursors.len());
             let epoch = Arc::new(epoch);
             let mut entry = journal.entry(&attempt, Kind::Ingest, written_at);
-            entry.files = self.stage(&attempt, &epoch).await?;
+            entry.files = self.stage(&attempt, &epoch).instrument(tracing::info_span!(parent: &span, "stage")).await?;
+            let staged = clock::wall();
+            telemetry.observe(Histogram::EpochDuration, &["stage"], staged.0.saturating_sub(began.0) as f64 / 1e6);
             // The rows are in the staging folder now: their memory goes before the append waits for anything.
             let Some(epoch) = Arc::into_inner(epoch) else { unreachable!("staging has ended") };
             let Epoch { partials, watermarks, outcomes, .. } = epoch;
@@ -298,10 +304,12 @@ impl Ingesting {
             entry.outcomes = outcomes;
             entry.lost = lost;
             entry.health = health;
-            let entry = journal.commit(entry, partials, shutdown).await?;
-            drop(permit);
+            let append = tracing::info_span!(parent: &span, "append");
+            let entry = journal.commit(entry, partials, shutdown).instrument(append).await?;
+            drop((permit, span));
+            telemetry.observe(Histogram::EpochDuration, &["append"], clock::wall().0.saturating_sub(staged.0) as f64 / 1e6);
             let took = Duration::from_micros(clock::wall().0.saturating_sub(began.0).unsigned_abs());
-            show::committed(board, telemetry, &entry, took);
+            show::committed(board, telemetry, &entry);
             log_line(&entry, took);
             // A reader that is gone needs no telling.
             drop(asks.send(Ask::Acknowledge(ends)));

@@ -87,6 +87,7 @@ impl Keeping {
         }
         let expired = lake.expire(&mut fold, &self.retention, super::random_id(), now).await?;
         let pruned = lake.prune(&mut fold, now.plus(-PRUNE_US), None).await?;
+        self.telemetry.add(Counter::ExpiredFiles, &[], expired.files);
         if reaped + pruned > 0 || compacted + expired.files > 0 {
             tracing::info!(reaped, compacted, expired = expired.files, pruned, "lake kept");
         }

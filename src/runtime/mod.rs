@@ -43,7 +43,7 @@ use crate::decode::redact;
 use crate::http::{Board, Server};
 use crate::lake::Lake;
 use crate::measure::Registry;
-use crate::telemetry::{Gauge, Telemetry};
+use crate::telemetry::Telemetry;
 use crate::{http, lake, measure, notify};
 
 /// First wait after the store failed; doubled up to [`LONGEST_WAIT`].
@@ -143,13 +143,15 @@ pub async fn run(
     let shutdown = Shutdown::default();
     let input_ended = Shutdown::default();
     let board = Board::new(clock::wall);
-    board.update(|status| status.instance = assemble::instance(config));
+    board.update(|status| {
+        status.instance = assemble::instance(config);
+        status.started_at = clock::wall();
+    });
     let standing = Arc::new(Standing::default());
     let (rules_in, rules) = watch::channel(Arc::new(book));
     let (to_send, claims) = mpsc::unbounded_channel();
     let (results_in, results) = mpsc::unbounded_channel();
     let (seen, evaluated) = watch::channel(0);
-    telemetry.set(Gauge::Build, &[env!("CARGO_PKG_VERSION")], 1.0);
 
     let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
     let evaluating = Evaluating {

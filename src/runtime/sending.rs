@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::clock;
 use super::shutdown::Shutdown;
@@ -42,7 +43,8 @@ impl Sending {
             let (slots, this) = (Arc::clone(&slots), self.clone());
             under_way.spawn(async move {
                 let Ok(_slot) = slots.acquire().await else { return };
-                let outcome = this.deliver(&claim).await;
+                let span = tracing::info_span!("deliver", id = claim.notification.id(), attempt = claim.attempt);
+                let outcome = this.deliver(&claim).instrument(span).await;
                 let result = SendResult { message: claim.notification.id(), recipient: claim.recipient.clone(), outcome };
                 // Without a listener the claim stands without a result, and is repeated with the same Message-ID.
                 drop(this.results.send(result));
@@ -62,11 +64,10 @@ impl Sending {
         failpoint::hit("sent");
         let took = clock::wall().0.saturating_sub(began.0) as f64 / 1e6;
         self.telemetry.observe(Histogram::DeliveryDuration, &["mail"], took);
-        let id = claim.notification.id();
         match &outcome {
-            SendOutcome::Sent(_) => tracing::info!(id, attempt = claim.attempt, "mail delivered"),
-            SendOutcome::Retry(said) => tracing::warn!(id, attempt = claim.attempt, said, "mail not delivered; it is tried again"),
-            SendOutcome::Refused(said) => tracing::warn!(id, attempt = claim.attempt, said, "mail refused for good"),
+            SendOutcome::Sent(_) => tracing::info!("mail delivered"),
+            SendOutcome::Retry(said) => tracing::warn!(said, "mail not delivered; it is tried again"),
+            SendOutcome::Refused(said) => tracing::warn!(said, "mail refused for good"),
         }
         outcome
     }

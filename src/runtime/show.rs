@@ -1,11 +1,11 @@
 //! What the tasks tell the status page and the signals. Nothing is decided from it.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use super::clock::Clock;
 use crate::alert::{SendOutcome, SendResult};
 use crate::evaluator::{Evaluation, Evaluator};
-use crate::event::Input;
+use crate::event::{Input, Timestamp};
 use crate::http::{AlertStatus, Board, Commit, Condition, InputStatus, MailStatus};
 use crate::log::{Entry, Kind};
 use crate::telemetry::{Counter, Gauge, Histogram, Telemetry};
@@ -14,7 +14,7 @@ use crate::telemetry::{Counter, Gauge, Histogram, Telemetry};
 const MAILS: usize = 10;
 
 /// An entry stands in the log.
-pub(super) fn committed(board: &Board, telemetry: &Telemetry, entry: &Entry, took: Duration) {
+pub(super) fn committed(board: &Board, telemetry: &Telemetry, entry: &Entry) {
     let rows: u64 = entry.files.iter().map(|file| file.rows).sum();
     let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
     for file in &entry.files {
@@ -25,7 +25,6 @@ pub(super) fn committed(board: &Board, telemetry: &Telemetry, entry: &Entry, too
     if entry.kind == Kind::Ingest {
         telemetry.add(Counter::LogEntries, &["ingest"], 1);
         telemetry.add(Counter::Epochs, &["committed"], 1);
-        telemetry.observe(Histogram::EpochDuration, &["commit"], took.as_secs_f64());
         telemetry.observe(Histogram::EpochRows, &[], rows as f64);
         telemetry.observe(Histogram::EpochBytes, &[], bytes as f64);
     }
@@ -76,6 +75,17 @@ pub(super) fn evaluation(telemetry: &Telemetry, evaluation: &Evaluation) {
     }
 }
 
+/// How far a pass came: minutes closed and aggregates folded into `__other__` since `before`.
+pub(super) fn progress(telemetry: &Telemetry, evaluator: &Evaluator, before: (Timestamp, u64)) {
+    let (until, folded) = before;
+    // The first minute ever closed has no predecessor to count from.
+    if until != Timestamp::default() {
+        let minutes = evaluator.evaluated_until().0.saturating_sub(until.0) / Timestamp::MINUTE_US;
+        telemetry.add(Counter::WindowsClosed, &[], minutes.max(0).unsigned_abs());
+    }
+    telemetry.add(Counter::GroupOverflow, &[], evaluator.measure().counters().folded.saturating_sub(folded));
+}
+
 /// The evaluator's state after a pass.
 pub(super) fn state(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator, clock: &Clock, entry: &Entry) {
     let now = clock.now();
@@ -84,11 +94,13 @@ pub(super) fn state(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator,
             telemetry.set(Gauge::WatermarkAge, &[input.as_str()], (now.0 - watermark.0) as f64 / 1e6);
         }
     }
-    let counters = evaluator.measure().counters();
     let pending = evaluator.alerts().outgoing().iter().filter(|outgoing| !outgoing.is_done()).count() as u64;
     telemetry.set(Gauge::OutboxPending, &[], pending as f64);
     telemetry.set(Gauge::OutboxAge, &[], entry.health.oldest_unsent_secs.unwrap_or(0) as f64);
-    telemetry.set(Gauge::OpenWindows, &[], counters.open_cells as f64);
+    let open = (now.0.saturating_sub(evaluator.evaluated_until().0) / Timestamp::MINUTE_US).max(0).unsigned_abs();
+    // Before the first window there is nothing to count from.
+    let open = if evaluator.evaluated_until() == Timestamp::default() { 0 } else { open };
+    telemetry.set(Gauge::OpenWindows, &[], open as f64);
     telemetry.set(Gauge::Rules, &[], evaluator.rules().rules.len() as f64);
     let alerts: Vec<AlertStatus> = evaluator
         .alerts()
@@ -105,10 +117,18 @@ pub(super) fn state(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator,
             incident: alert.incident.clone(),
         })
         .collect();
+    let mut by_state: BTreeMap<[String; 2], u32> = BTreeMap::new();
+    for alert in &alerts {
+        *by_state.entry([alert.state.clone(), alert.severity.clone()]).or_default() += 1;
+    }
+    telemetry.retain(Gauge::Alerts, |labels| by_state.keys().any(|known| known == labels));
+    for ([phase, severity], count) in &by_state {
+        telemetry.set(Gauge::Alerts, &[phase, severity], f64::from(*count));
+    }
     board.update(|status| {
         status.alerts = alerts;
         status.unsent = pending;
-        status.open_windows = counters.open_cells;
+        status.open_windows = open;
         status.evaluated_to = Some(evaluator.evaluated_until());
         status.rules = evaluator.rules().rules.len() as u64;
     });
@@ -116,6 +136,7 @@ pub(super) fn state(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator,
 
 /// What became of a mail.
 pub(super) fn sent(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator, result: &SendResult) {
+    let now = super::clock::wall();
     let (name, shown) = match &result.outcome {
         SendOutcome::Sent(_) => ("delivered", "delivered".to_owned()),
         SendOutcome::Retry(said) => ("retry", format!("tried again later: {said}")),
@@ -124,8 +145,11 @@ pub(super) fn sent(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator, 
     telemetry.add(Counter::Notifications, &["mail", name], 1);
     let outgoing = evaluator.alerts().outgoing().iter().find(|outgoing| outgoing.notification.id() == result.message);
     let Some(outgoing) = outgoing else { return };
+    if name == "delivered" {
+        telemetry.observe(Histogram::AlertDelay, &[], now.0.saturating_sub(outgoing.notification.at.0).max(0) as f64 / 1e6);
+    }
     let mail = MailStatus {
-        at: super::clock::wall(),
+        at: now,
         subject: format!("{} {}", outgoing.notification.kind.as_str(), outgoing.notification.rule),
         recipient: result.recipient.clone(),
         result: shown,

@@ -76,6 +76,8 @@ pub(super) struct Taker {
     pub(super) telemetry: Telemetry,
     pub(super) board: Board,
     pub(super) dead_letters: Option<DeadLetters>,
+    /// Records handed to them since they were last acknowledged.
+    pub(super) dead_sent: u64,
     pub(super) watermarks: BTreeMap<String, Timestamp>,
     pub(super) health: BTreeMap<TopicPartition, InputHealth>,
     pub(super) lost: Vec<Lost>,
@@ -129,12 +131,14 @@ impl Taker {
                     self.clock.saw(newest);
                 }
                 if let Some(dead_letters) = &mut self.dead_letters {
+                    self.dead_sent += dead.len() as u64;
                     for letter in &dead {
                         if let Some(record) = records.records.get(letter.record) {
                             dead_letters.send(&records, record, letter.reason, &letter.detail)?;
                         }
                     }
                 }
+                self.telemetry.set(Gauge::UncommittedBytes, &[], self.ingest.bytes() as f64);
                 self.balance();
             }
             Polled::Assigned(partitions) => {
@@ -146,6 +150,7 @@ impl Taker {
                     self.ingest.assign(partition.clone(), position, watermark);
                     self.health.entry(partition).or_default();
                 }
+                self.tell_assigned();
             }
             Polled::Lost(lost) => {
                 for gap in lost {
@@ -153,6 +158,8 @@ impl Taker {
                     if let Some(partition) = self.health.keys().find(|partition| partition.to_string() == gap.input) {
                         self.ingest.skip(partition, gap.to);
                     }
+                    let topic = gap.input.rsplit_once('/').map_or(gap.input.as_str(), |(topic, _)| topic);
+                    self.telemetry.add(Counter::LostRecords, &[topic], gap.to.saturating_sub(gap.from).unsigned_abs());
                     self.lost.push(gap);
                 }
             }
@@ -162,7 +169,6 @@ impl Taker {
                     self.ingest.observe(&partition, &health, now);
                     if let Some(lag) = health.lag {
                         let number = partition.partition.to_string();
-                        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float by definition")]
                         self.telemetry.set(Gauge::ConsumerLag, &[&partition.topic, &number], lag as f64);
                     }
                     self.health.insert(partition, health);
@@ -176,10 +182,39 @@ impl Taker {
                     self.ingest.revoke(partition);
                     self.health.remove(partition);
                 }
+                self.tell_assigned();
             }
             Polled::Idle => {}
         }
         Ok(())
+    }
+
+    /// The right to hand an epoch over, once the one before it stands. That takes as long as the store takes no writes, so
+    /// this thread is not taken for stuck meanwhile.
+    fn wait_for_slot(&mut self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Some(permit);
+        }
+        self.telemetry.set(Gauge::InputPaused, &["store"], 1.0);
+        self.board.rest(Task::Ingest);
+        let permit = self.runtime.block_on(Arc::clone(&self.slots).acquire_owned());
+        self.board.beat(Task::Ingest);
+        self.telemetry.set(Gauge::InputPaused, &["store"], 0.0);
+        permit.ok()
+    }
+
+    /// Tells which partitions this process reads, and forgets the lag of the others.
+    fn tell_assigned(&self) {
+        let mut by_topic: BTreeMap<&str, u32> = BTreeMap::new();
+        for partition in self.health.keys() {
+            *by_topic.entry(&partition.topic).or_default() += 1;
+        }
+        self.telemetry.retain(Gauge::PartitionsAssigned, |labels| labels.iter().all(|topic| by_topic.contains_key(topic.as_str())));
+        for (topic, count) in by_topic {
+            self.telemetry.set(Gauge::PartitionsAssigned, &[topic], f64::from(count));
+        }
+        let mine: Vec<String> = self.health.keys().map(ToString::to_string).collect();
+        self.telemetry.retain(Gauge::ConsumerLag, |labels| mine.contains(&labels.join("/")));
     }
 
     /// Cuts the epoch and waits until it stands; `false` if it does not.
@@ -191,13 +226,14 @@ impl Taker {
     /// Cuts the epoch and hands it to the committer, waiting for the one before it; `false` if the committer is gone.
     fn commit(&mut self, done: Option<std::sync::mpsc::SyncSender<()>>) -> bool {
         // The order matters: a dead letter is safe before the entry that covers it is appended.
-        if let Some(dead_letters) = &mut self.dead_letters
-            && let Err(error) = dead_letters.flush(FLUSH)
-        {
+        let flushed = self.dead_letters.as_mut().map_or(Ok(()), |dead_letters| dead_letters.flush(FLUSH));
+        let result = if flushed.is_ok() { "sent" } else { "failed" };
+        self.telemetry.add(Counter::DeadLetters, &[result], std::mem::take(&mut self.dead_sent));
+        if let Err(error) = flushed {
             tracing::warn!(%error, "dead letters not acknowledged; their records are read again");
             return false;
         }
-        let Ok(permit) = self.runtime.block_on(Arc::clone(&self.slots).acquire_owned()) else { return false };
+        let Some(permit) = self.wait_for_slot() else { return false };
         let epoch = self.ingest.cut();
         self.watermarks.extend(epoch.watermarks.iter().map(|(partition, time)| (partition.to_string(), *time)));
         self.count(&epoch);
@@ -282,6 +318,10 @@ impl Taker {
                 }
             }
         }
+        let feedback = &epoch.rows.feedback;
+        let hits = feedback.iter().filter(|row| row.r#match == "matched").count();
+        self.telemetry.add(Counter::RecentLookups, &["hit"], hits as u64);
+        self.telemetry.add(Counter::RecentLookups, &["miss"], (feedback.len() - hits) as u64);
         for (input, n) in &epoch.outcomes.late {
             self.telemetry.add(Counter::LateEvents, &[input], *n);
         }

@@ -82,10 +82,10 @@ signals! {
         LogEntries = "groundwire.log.entries", "{entry}", ["kind"];
         /// Failed calls to the store, by step (stage, append, publish, …); each is tried again.
         LakeErrors = "groundwire.lake.errors", "{error}", ["step"];
-        /// Files deleted because their retention ended, by table.
-        ExpiredFiles = "groundwire.lake.expired", "{file}", ["table"];
-        /// Events counted under `__other__` because a cap on groups was reached.
-        GroupOverflow = "groundwire.groups.overflow", "{event}", [];
+        /// Files taken away because their retention ended.
+        ExpiredFiles = "groundwire.lake.expired", "{file}", [];
+        /// Aggregates added under `__other__` because a tenant has more groups than the cap.
+        GroupOverflow = "groundwire.groups.overflow", "{aggregate}", [];
         /// Feedback looked up among recent answers, by result (hit, miss). Misses are matched later, from the lake.
         RecentLookups = "groundwire.recent.lookups", "{lookup}", ["result"];
         /// Minutes of event time closed by the evaluator.
@@ -114,21 +114,19 @@ signals! {
         PartitionsAssigned = "groundwire.partitions.assigned", "{partition}", ["topic"];
         /// How far the watermark of an input is behind now. Windows wait for it.
         WatermarkAge = "groundwire.watermark.age", "s", ["input"];
-        /// 1 while input is paused, by cause (memory, skew), else 0.
+        /// 1 while input waits, by cause, else 0: the store (an epoch waits to be written), skew (a partition is far ahead in event time).
         InputPaused = "groundwire.input.paused", "{flag}", ["cause"];
         /// Rows and aggregates in memory that wait to be committed.
         UncommittedBytes = "groundwire.epoch.uncommitted", "By", [];
         /// When the last entry was appended, in seconds since 1970.
         LastCommit = "groundwire.commit.timestamp", "s", [];
-        /// How far the evaluator is behind the newest entry of the log.
+        /// How old the newest entry was when the evaluator had folded it.
         EvaluatorDelay = "groundwire.evaluator.delay", "s", [];
         /// 1 if this process evaluates, else 0.
         Evaluating = "groundwire.evaluator.active", "{flag}", [];
         /// Minutes of event time that are not closed yet.
         OpenWindows = "groundwire.windows.open", "{window}", [];
-        /// Bytes that remembered answers take.
-        RecentBytes = "groundwire.recent.size", "By", [];
-        /// Alert instances, by state (pending, firing, recovering) and severity.
+        /// Alert instances that are not inactive, by state and severity.
         Alerts = "groundwire.alerts", "{alert}", ["state", "severity"];
         /// Age of the oldest notification that is not delivered; 0 if there is none.
         OutboxAge = "groundwire.outbox.age", "s", [];
@@ -146,7 +144,7 @@ signals! {
 signals! {
     /// Signals whose values are distributed.
     Histogram {
-        /// How long the steps of a commit take (gather, stage, append, publish).
+        /// How long the steps of a commit take (stage, append).
         EpochDuration = "groundwire.epoch.duration", "s", ["step"];
         /// Rows of an epoch.
         EpochRows = "groundwire.epoch.rows", "{row}", [];
@@ -156,7 +154,7 @@ signals! {
         EvaluateDuration = "groundwire.evaluate.duration", "s", [];
         /// How long one attempt to deliver takes.
         DeliveryDuration = "groundwire.notification.duration", "s", ["channel"];
-        /// Time from the end of the window that made an alert fire to its delivery.
+        /// Time from the minute at which an alert was decided to its delivery.
         AlertDelay = "groundwire.alert.delay", "s", [];
     }
 }
