@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::duration::seconds;
 use super::measurements::{Labels, Measurements, Observation};
 use super::rule::{Rule, Trailing};
 use super::state::pooled_over;
@@ -39,7 +40,7 @@ impl Cache {
         let start = end.plus(-trailing.window_us);
         self.excluded.retain(|(_, _, to)| *to > start);
         if rule.scale == Scale::Age {
-            self.by_labels = oldest(&self.excluded, rule, measurements, start, end);
+            self.by_labels = oldest(&self.excluded, rule, measurements, (start, end), t);
             return;
         }
         self.by_labels = measurements.pooled(&rule.query, start, end);
@@ -76,19 +77,24 @@ impl Cache {
     }
 }
 
-/// The greatest age that each series had at any step of the stretch; `n` is the number of steps at which it had one.
+/// The greatest age that each series had at any step of the stretch before it was last renewed: the ageing of the present would
+/// raise its own bar. `n` is the number of steps at which it had an age.
 fn oldest(
     excluded: &[(Labels, Timestamp, Timestamp)],
     rule: &Rule,
     measurements: &dyn Measurements,
-    start: Timestamp,
-    end: Timestamp,
+    (start, end): (Timestamp, Timestamp),
+    t: Timestamp,
 ) -> Vec<(Labels, Observation)> {
+    let now: BTreeMap<Labels, Option<f64>> =
+        measurements.pooled(&rule.query, t.plus(-rule.over_us), t).into_iter().map(|(labels, seen)| (labels, seen.value)).collect();
     let mut found: BTreeMap<Labels, Observation> = BTreeMap::new();
     let mut at = end;
     while at > start {
         for (labels, seen) in measurements.pooled(&rule.query, at.plus(-rule.over_us), at) {
-            if excluded.iter().any(|(whose, from, to)| *whose == labels && *from < at && at <= *to) {
+            let age = now.get(&labels).copied().flatten().unwrap_or(0.0);
+            let is_present = seconds(t.0 - at.0) < age;
+            if is_present || excluded.iter().any(|(whose, from, to)| *whose == labels && *from < at && at <= *to) {
                 continue;
             }
             let known = found.entry(labels).or_default();

@@ -76,7 +76,9 @@ pub(super) fn gather(
     let mut hints = others;
     if !rule.watches_the_service() {
         hints.extend(new_values(rule, labels, measurements, onset, t));
-        hints.extend(failed_runs(measurements, onset, t));
+        if rule.query.metric != PIPELINE_FAILURES {
+            hints.extend(failed_runs(measurements, onset, t));
+        }
     }
     hints.retain(|hint| hint.at >= onset.plus(-LOOK_BACK_US) && hint.at <= t);
     hints.sort_by_key(|hint| (hint.at.0.abs_diff(onset.0), hint.text.clone()));
@@ -163,7 +165,8 @@ fn new_values(rule: &Rule, labels: &Labels, measurements: &dyn Measurements, ons
             let seen = values(&measurements.pooled(&query, at, at.plus(STEP_US).min(t)));
             for value in new.iter().filter(|value| seen.contains(*value)) {
                 let what = dimension.as_str().replace('_', " ");
-                hints.push(Hint { at, text: format!("{what} {value} seen for the first time") });
+                let first = first_minute(at, |from, to| values(&measurements.pooled(&query, from, to)).contains(value));
+                hints.push(Hint { at: first, text: format!("{what} {value} seen for the first time") });
             }
             new.retain(|value| !seen.contains(value));
             at = at.plus(STEP_US);
@@ -178,6 +181,13 @@ fn values(rows: &[(Labels, super::Observation)]) -> BTreeSet<String> {
         .filter_map(|(labels, _)| Some(labels.first()?.1.clone()))
         .filter(|v| !v.is_empty())
         .collect()
+}
+
+/// The first minute of a step in which something holds.
+fn first_minute(step: Timestamp, holds: impl Fn(Timestamp, Timestamp) -> bool) -> Timestamp {
+    let minutes = (0..STEP_US / Timestamp::MINUTE_US).map(|minute| step.plus(minute * Timestamp::MINUTE_US));
+    let mut found = minutes.filter(|minute| holds(*minute, minute.plus(Timestamp::MINUTE_US)));
+    found.next().unwrap_or(step)
 }
 
 /// Runs of pipelines that failed, by job, at their last failure.
@@ -199,7 +209,8 @@ fn failed_runs(measurements: &dyn Measurements, onset: Timestamp, t: Timestamp) 
         for (job, times) in open.iter().filter(|(job, _)| seen.contains(job)) {
             let since = duration::words(t.0 - from.0);
             let runs = if *times == 1 { "a run".to_owned() } else { format!("{times} runs in {since}, the last one") };
-            hints.push(Hint { at, text: format!("pipeline {job}: {runs} FAILED") });
+            let minute = first_minute(at, |from, to| failed(from, to).any(|(failed, _)| failed == *job));
+            hints.push(Hint { at: minute, text: format!("pipeline {job}: {runs} FAILED") });
         }
         open.retain(|(job, _)| !seen.contains(job));
         to = at;

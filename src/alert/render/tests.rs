@@ -72,8 +72,8 @@ DO NEXT  Runbook   https://example.com/groundedness
 WHY YOU  You get mail of severity page, with 1 other.
 
 REASON   first mail of this incident.
-         Next: a mail if it gets 25% worse; resolved after 10
-           min of right again.
+         Next: a mail if it gets 25% worse; resolved when it
+           is right again for 10 min.
          Rule GroundednessDrop (quality.yaml:5)
          GW-ABCDEFGHIJ seq 1 acme/support-bot
 ";
@@ -91,7 +91,9 @@ fn every_line_is_ascii_of_at_most_62_columns_and_the_first_100_characters_stand_
     notification.quoted.summary = "Groundedness 71.2% (normal 90.8%) – “schlecht” für 東京".to_owned();
     let mail = render(&notification, &settings());
     for line in mail.text.lines() {
-        assert!(line.is_ascii() && (line.len() <= 62 || !line.trim_start().contains(' ')), "{line}");
+        // A query is pasted as it stands; a word that is too long cannot be broken.
+        let whole = line.starts_with("           and ") || !line.trim_start().contains(' ');
+        assert!(line.is_ascii() && (line.len() <= 62 || whole), "{line}");
     }
     assert!(mail.text.starts_with("FIRING Groundedness 71.2% (normal 90.8%) - \"schlecht\" fur ??"), "{}", mail.text);
     assert!(mail.subject.is_ascii() && mail.subject.len() < 140, "{}", mail.subject);

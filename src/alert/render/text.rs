@@ -108,7 +108,8 @@ pub(super) fn plain(lead: &str, sections: &[Section]) -> String {
 fn wrap(line: &str, width: usize, indent: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut current = String::new();
-    if line.chars().count() <= width {
+    // What is indented is to be pasted as it stands.
+    if line.chars().count() <= width || line.starts_with("  ") {
         return vec![line.to_owned()];
     }
     for word in line.split(' ') {
@@ -151,7 +152,8 @@ fn since(notification: &Notification) -> Vec<String> {
 fn ended(notification: &Notification, ending: &Ending) -> Vec<String> {
     let how = match ending.reason {
         Reason::Recovered => {
-            format!("recovered: right for {}", duration::words(notification.quoted.keep_firing_us))
+            let kept = notification.quoted.keep_firing_us;
+            if kept == 0 { "recovered".to_owned() } else { format!("recovered: right for {}", duration::words(kept)) }
         }
         Reason::NoData => "no traffic: not proven fixed".to_owned(),
         Reason::InsufficientTraffic => "too little traffic to judge: not proven fixed".to_owned(),
@@ -391,8 +393,9 @@ fn reason(notification: &Notification) -> Vec<String> {
         Kind::Test => lines.push("a test by hand. Nothing is wrong.".to_owned()),
     }
     if notification.kind.is_on() {
-        let right = quoted.recover.as_ref().map_or_else(|| "right again".to_owned(), |recover| format!("{recover} holds"));
-        lines.push(format!("Next: a mail if it gets 25% worse; resolved after {keep} of {right}."));
+        let right = quoted.recover.as_ref().map_or_else(|| "it is right again".to_owned(), |recover| format!("{recover} holds"));
+        let kept = if quoted.keep_firing_us == 0 { String::new() } else { format!(" for {keep}") };
+        lines.push(format!("Next: a mail if it gets 25% worse; resolved when {right}{kept}."));
     }
     for (name, value) in &quoted.labels {
         lines.push(format!("{name}: {value}"));
