@@ -131,7 +131,8 @@ impl Evidence {
     }
 
     /// The language, if one stands out: at least four words of evidence and, among Latin-script languages, function words that
-    /// make up a tenth of the text and lead the next language by a quarter.
+    /// make up a tenth of the text, three at least (two in a text of eight words or fewer), and lead the next language by a
+    /// quarter.
     pub(super) fn language(&self) -> Option<&'static str> {
         if self.words < 4 {
             return None;
@@ -165,7 +166,8 @@ impl Evidence {
                 second = second.max(*count);
             }
         }
-        if best.0 >= 3 && best.0 * 10 >= self.words && best.0 * 4 >= second * 5 { best.1 } else { None }
+        let enough = (best.0 >= 3 && best.0 * 10 >= self.words) || (best.0 == 2 && self.words <= 8);
+        if enough && best.0 * 4 >= second * 5 { best.1 } else { None }
     }
 
     /// Words counted.

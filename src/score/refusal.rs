@@ -116,7 +116,12 @@ const ABOUT_SOURCES: [&str; 27] = [
 ];
 
 /// Sayings that claim nothing about the world.
-const COURTESIES: [&str; 36] = [
+const COURTESIES: [&str; 41] = [
+    "hello",
+    "good morning",
+    "good afternoon",
+    "guten tag",
+    "bonjour",
     "happy to help",
     "glad to help",
     "glad i could",

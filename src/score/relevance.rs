@@ -5,7 +5,7 @@
 use super::hash::KeyMap;
 use super::index::Index;
 use super::lexicon::Lexicon;
-use super::token::{Kind, Text, Token};
+use super::token::{Kind, Segment, Text, Token};
 
 /// The distinct content words of a question.
 #[derive(Default)]
@@ -55,7 +55,7 @@ impl Question {
 
     /// How much of the question's weight stands among `tokens`, 0–1. As in BM25, a word counts for more the more often it stands there,
     /// with less and less gain, and for less in a long text.
-    pub(super) fn covered(&mut self, tokens: &[Token]) -> f64 {
+    fn covered(&mut self, tokens: &[Token]) -> f64 {
         self.counts.clear();
         self.counts.resize(self.words.len(), 0.0);
         let mut length = 0.0;
@@ -81,7 +81,7 @@ const LENGTH_SHARE: f64 = 0.75;
 const USUAL_LENGTH: f64 = 100.0;
 
 /// How much of a stretch of context stands in the answer, 0–1.
-pub(super) fn used(tokens: &[Token], answer: &Index) -> f64 {
+fn share_used(tokens: &[Token], answer: &Index) -> f64 {
     let (mut weight, mut found) = (0.0, 0.0);
     let mut before: Option<&Token> = None;
     for token in tokens.iter().filter(|token| token.kind != Kind::Function) {
@@ -93,4 +93,46 @@ pub(super) fn used(tokens: &[Token], answer: &Index) -> f64 {
         before = Some(token);
     }
     if weight > 0.0 { found / (weight + 4.0) } else { 0.0 }
+}
+
+/// Whether a context is about the question: its whole text and its closest sentences count half each.
+pub(super) fn about(question: &mut Question, contexts: &Text, segments: &[Segment]) -> f64 {
+    let tokens = |first: Option<&Segment>, last: Option<&Segment>| match (first, last) {
+        (Some(first), Some(last)) => contexts.tokens.get(first.first as usize..last.last as usize).unwrap_or_default(),
+        _ => &[],
+    };
+    let whole = question.covered(tokens(segments.first(), segments.last()));
+    let mut closest = 0.0f64;
+    for at in 0..segments.len() {
+        closest = closest.max(question.covered(tokens(segments.get(at), segments.get(at + 1).or_else(|| segments.get(at)))));
+    }
+    0.5 * whole + 0.5 * closest
+}
+
+/// The sums of the `TRACe` metrics over all contexts, in content tokens.
+#[derive(Default)]
+pub(super) struct Sums {
+    pub(super) all: f64,
+    pub(super) used: f64,
+    pub(super) relevant: f64,
+    pub(super) relevant_used: f64,
+}
+
+impl Sums {
+    /// Adds one context and gives the share of it that was used.
+    pub(super) fn add(&mut self, contexts: &Text, segments: &[Segment], answer: &Index, is_relevant: bool) -> Option<f64> {
+        let (mut all, mut used) = (0.0, 0.0);
+        for segment in segments {
+            let length = f64::from(segment.last - segment.first);
+            all += length;
+            used += length * share_used(contexts.tokens_of(segment), answer);
+        }
+        self.all += all;
+        self.used += used;
+        if is_relevant {
+            self.relevant += all;
+            self.relevant_used += used;
+        }
+        (all > 0.0).then(|| used / all)
+    }
 }

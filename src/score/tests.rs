@@ -112,3 +112,222 @@ fn a_scorer_gives_the_same_scores_whatever_it_read_before() {
     scorer.score(&answer, &mut out);
     assert_eq!(first, out);
 }
+
+fn support(response: &str, context: &str) -> f64 {
+    scores("", response, &[context]).groundedness.map_or(f64::NAN, Score::share)
+}
+
+#[test]
+fn numbers_compare_by_value_however_they_are_written() {
+    let context = "The plant cost 1.3 million euros, employs 1,250 people in twelve halls and opened on 3rd May 2021.";
+    assert_eq!(verdicts("The plant cost 1,300,000 euros.", context), [Verdict::Supported]);
+    assert_eq!(verdicts("The plant cost 1.3m euros.", context), [Verdict::Supported]);
+    assert_eq!(verdicts("The plant employs 1250 people in 12 halls.", context), [Verdict::Supported]);
+    assert_ne!(verdicts("The plant cost 1.3 billion euros.", context), [Verdict::Supported]);
+    assert_ne!(verdicts("The plant employs 1,520 people in 12 halls.", context), [Verdict::Supported]);
+}
+
+#[test]
+fn more_evidence_of_departure_never_raises_the_score() {
+    let steps = [
+        "Repairs are free of charge within that period.",
+        "Repairs are free of charge within that period everywhere in Atlantis.",
+        "Repairs are free of charge within that period everywhere in Atlantis since 1987.",
+        "Repairs are free of charge within that period everywhere in Atlantis since 1987 thanks to mermaids.",
+    ];
+    for pair in steps.windows(2) {
+        assert!(support(pair[1], WARRANTY) < support(pair[0], WARRANTY), "{pair:?}");
+    }
+    let honest = "Repairs are free of charge within that period. Returns are accepted within 30 days of purchase.";
+    let spoiled = format!("{honest} Every customer receives a complimentary spaceship voucher.");
+    assert!(support(&spoiled, WARRANTY) < support(honest, WARRANTY));
+}
+
+#[test]
+fn an_answer_is_told_from_a_refusal_in_its_own_words() {
+    for refusal in [
+        "I don't have enough information to answer that.",
+        "The provided passages do not mention the price.",
+        "Unable to answer based on given passages.",
+        "I’m sorry, but I can’t help with that request.",
+        "It cannot be determined from the context who wrote the book.",
+        "Das weiß ich nicht.",
+        "Je ne sais pas.",
+    ] {
+        let found = scores("What does it cost?", refusal, &[WARRANTY]);
+        assert_eq!((found.state, found.refusal, found.groundedness), (State::Abstained, true, None), "{refusal}");
+    }
+    for answer in [
+        "Batteries are not covered by the warranty.",
+        "Repairs are free of charge. The passages do not mention batteries of other makers. Returns are accepted within 30 days.",
+    ] {
+        assert_eq!(scores("", answer, &[WARRANTY]).state, State::Scored, "{answer}");
+    }
+}
+
+#[test]
+fn courtesies_and_questions_are_no_claims() {
+    let found = scores("", "Happy to help. Returns are accepted within 30 days. Would you like to know more?", &[WARRANTY]);
+    assert_eq!(found.sentences.len(), 1);
+    assert_eq!(scores("", "Hello! How can I help you today?", &[WARRANTY]).state, State::NoClaims);
+}
+
+#[test]
+fn every_script_is_cut_into_words_and_sentences() {
+    for (language, context, copied, invented) in [
+        (
+            "ru",
+            "Гарантия действует два года. Аккумуляторы не входят в гарантию.",
+            "Гарантия действует два года.",
+            "Доставка бесплатна по всему миру.",
+        ),
+        (
+            "ar",
+            "مدة الضمان سنتان من تاريخ الشراء. البطاريات غير مشمولة بالضمان.",
+            "مدة الضمان سنتان من تاريخ الشراء.",
+            "الشحن مجاني إلى جميع الدول العربية.",
+        ),
+        (
+            "he",
+            "האחריות תקפה לשנתיים מיום הרכישה. הסוללות אינן כלולות באחריות.",
+            "האחריות תקפה לשנתיים מיום הרכישה.",
+            "המשלוח חינם לכל מקום בעולם הרחב.",
+        ),
+        ("hi", "वारंटी दो साल तक मान्य है। बैटरी वारंटी में शामिल नहीं है।", "वारंटी दो साल तक मान्य है।", "डिलीवरी पूरी दुनिया में मुफ़्त मिलती है।"),
+        ("th", "การรับประกันมีอายุสองปี แบตเตอรี่ไม่รวมอยู่ในการรับประกัน", "การรับประกันมีอายุสองปี", "จัดส่งฟรีทั่วโลกสำหรับสมาชิกทุกคน"),
+        (
+            "ko",
+            "보증 기간은 구매일로부터 이 년입니다. 배터리는 보증에서 제외됩니다.",
+            "보증 기간은 구매일로부터 이 년입니다.",
+            "전 세계 어디든지 무료로 배송해 드립니다.",
+        ),
+        ("zh", "保修期为自购买之日起两年。电池不在保修范围内。", "保修期为自购买之日起两年。", "全球所有会员均可享受免费送货。"),
+        (
+            "de",
+            "Die Garantie gilt für zwei Jahre. Die Akkus sind nicht durch die Garantie abgedeckt.",
+            "Die Garantie gilt für zwei Jahre.",
+            "Der Versand ist für alle Mitglieder weltweit kostenlos.",
+        ),
+    ] {
+        let good = scores("", copied, &[context]);
+        let bad = scores("", invented, &[context]);
+        assert_eq!(good.language, Some(language), "{copied}");
+        assert_eq!(good.sentence_support, Some(Score::ONE), "{copied}");
+        assert!(good.groundedness > Some(Score(700_000_000)), "{copied} {good:?}");
+        assert!(bad.groundedness < Some(Score(500_000_000)), "{invented} {bad:?}");
+    }
+}
+
+#[test]
+fn letters_with_and_without_diacritics_or_width_are_the_same() {
+    let context = "Prince Shōtoku commissioned the Hōryū temple in the café quarter. The ＡＢＣ hall was added later.";
+    assert_eq!(verdicts("Prince Shotoku commissioned the Horyu temple in the cafe quarter.", context), [Verdict::Supported]);
+    assert_eq!(verdicts("The ABC hall was added later.", context), [Verdict::Supported]);
+}
+
+#[test]
+fn tables_code_and_emoji_are_layout() {
+    let context = "The Basic plan costs 10 euros per month. The Pro plan costs 25 euros per month.";
+    let table = "| Plan | Price |\n|------|-------|\n| Basic plan | 10 euros per month |\n| Pro plan | 25 euros per month |";
+    let found = scores("", table, &[context]);
+    assert_eq!(found.sentences.len(), 3);
+    assert_eq!(found.sentence_support, Some(Score::ONE), "{found:?}");
+    let code = "The Pro plan costs 25 euros per month 🎉.\n```sh\nrm -rf /made/up/folder --zorbax 99\n```";
+    let found = scores("", code, &[context]);
+    assert_eq!(found.sentences.len(), 1);
+    assert_eq!(found.sentence_support, Some(Score::ONE));
+}
+
+#[test]
+fn placeholders_and_citations_stand_in_any_script() {
+    let context = "請求書については[EMAIL-3f9a]へご連絡ください。";
+    let right = scores("", "請求書については[EMAIL-3f9a]へご連絡ください【3†source】。", &[context]);
+    let swapped = scores("", "請求書については[EMAIL-77b0]へご連絡ください。", &[context]);
+    assert!(swapped.groundedness < right.groundedness, "{right:?} {swapped:?}");
+}
+
+#[test]
+fn lists_written_in_one_line_are_cut_into_their_items() {
+    let context = "Open the settings. Choose the account tab. Press save.";
+    let found = scores("", "Do this: 1. Open the settings. 2. Choose the account tab 3. Press save", &[context]);
+    assert_eq!(found.sentences.len(), 3, "{found:?}");
+    assert_eq!(found.sentence_support, Some(Score::ONE));
+}
+
+#[test]
+fn precision_at_k_weighs_ranks_as_in_ragas() {
+    let about = "The warranty of the X200 lasts 24 months. The warranty of the X200 covers repairs.";
+    let other = "Bananas ripen faster in a paper bag.";
+    let precision = |contexts: &[&str]| {
+        scores("How long is the warranty of the X200?", "It lasts 24 months.", contexts).context_precision_at_k.map(Score::share)
+    };
+    assert_eq!(precision(&[about, other]), Some(1.0));
+    assert_eq!(precision(&[other, about]), Some(0.5));
+    assert_eq!(precision(&[about, other, about]), Some(0.833333333));
+    assert_eq!(precision(&[other]), Some(0.0));
+    assert_eq!(precision(&[]), None);
+}
+
+#[test]
+fn hostile_text_is_read_whole_and_ends() {
+    let settings = Settings::default();
+    for piece in [
+        "a",
+        "a ",
+        "warranty ",
+        "Warranty ends. ",
+        "12 ",
+        "[",
+        "[1, ",
+        "保証",
+        "e\u{301}\u{301}",
+        "👩‍👩‍👧‍👦",
+        ". ",
+        "\n",
+        "```\n",
+        "1. ",
+        "not good ",
+        "\u{202e}א ",
+        "\0",
+    ] {
+        let response = piece.repeat(settings.max_response_bytes / piece.len() / 4);
+        let context = piece.repeat(settings.max_source_bytes / piece.len() / 16);
+        let found = scores(&context, &response, &[&context]);
+        assert_ne!(found.state, State::TooLong);
+        let points = response.chars().count();
+        assert!(found.sentences.iter().all(|sentence| sentence.start < sentence.end && sentence.end as usize <= points));
+    }
+}
+
+#[test]
+fn scores_stay_within_their_range_and_spans_in_order() {
+    let mut scorer = Scorer::new(Settings::default());
+    let mut out = Scores::default();
+    let words = ["The", "warranty", "not", "24", "1.", "\n", "保証", "é", "[1]", "?", "I", "don't", "```", "|", "Larkfield", ". "];
+    let mut state = 1u64;
+    for _ in 0..400 {
+        let mut text = String::new();
+        for _ in 0..30 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            text.push_str(words[(state >> 33) as usize % words.len()]);
+            if state >> 60 & 1 == 0 {
+                text.push(' ');
+            }
+        }
+        let (prompt, rest) = text.split_at(text.char_indices().nth(20).map_or(0, |(at, _)| at));
+        let contexts = [Context { id: None, text: WARRANTY }, Context { id: None, text: prompt }];
+        scorer.score(&Answer { prompt: Some(prompt), response: Some(rest), contexts: &contexts }, &mut out);
+        let all = [
+            out.groundedness,
+            out.sentence_support,
+            out.answer_relevance,
+            out.context_relevance,
+            out.utilization,
+            out.completeness,
+        ];
+        assert!(all.iter().flatten().all(|score| (0..=1_000_000_000).contains(&score.0)), "{text}: {out:?}");
+        assert_eq!(out.groundedness.is_some(), out.state == State::Scored, "{text}");
+        assert!(out.sentences.windows(2).all(|pair| pair[0].end <= pair[1].start), "{text}: {out:?}");
+        assert_eq!(out.contexts.len(), 2);
+    }
+}

@@ -9,10 +9,13 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::boundary::{number_end, split_ascii, word_end};
 use super::fold::fold;
 use super::hash::{self, KeyMap};
 use super::language::{self, Evidence};
+use super::layout::{is_abbreviation, is_cited, is_list_marker, is_placeholder, list_number, may_mark};
 use super::lexicon::{Lexicon, Marks, RARE};
+use super::number::{decimal, number_key, scale};
 use super::stem::stem;
 
 /// What a token is.
@@ -155,7 +158,7 @@ impl Text {
                 if ascii {
                     self.read_ascii(chunk, at, lexicon);
                 } else {
-                    self.read_unicode(chunk, at, lexicon);
+                    self.read_mixed(chunk, at, lexicon);
                 }
                 if !self.in_code && !bytes.get(end - 1).is_some_and(u8::is_ascii_alphanumeric) {
                     self.close_at_stop(chunk, end, bytes);
@@ -297,15 +300,32 @@ impl Text {
         at + 1
     }
 
+    /// Placeholders and citations stand between ASCII brackets in any script; what is around them goes by Unicode's rules.
+    fn read_mixed(&mut self, chunk: &str, base: usize, lexicon: &Lexicon) {
+        let mut from = 0;
+        while let Some(length) = chunk.get(from..).unwrap_or_default().bytes().position(|byte| byte == b'[') {
+            let open = from + length;
+            self.read_unicode(chunk.get(from..open).unwrap_or_default(), base + from, lexicon);
+            from = self.bracket(chunk.as_bytes(), open, base);
+        }
+        self.read_unicode(chunk.get(from..).unwrap_or_default(), base + from, lexicon);
+    }
+
     fn read_unicode(&mut self, chunk: &str, base: usize, lexicon: &Lexicon) {
         let mut previous: Option<(usize, char, bool)> = None;
+        let mut in_citation = false;
         for (at, part) in chunk.split_word_bound_indices() {
             let Some(letter) = part.chars().next() else { continue };
+            // Some models cite as 【3†source】.
+            in_citation = (in_citation || letter == '【') && letter != '】';
+            if in_citation {
+                continue;
+            }
             if !letter.is_alphanumeric() {
                 self.finish_pair(&mut previous, base);
                 let end = at + part.len();
                 if matches!(letter, '。' | '！' | '？' | '…') && end < chunk.len() {
-                    self.close(base + end, chunk.as_bytes(), letter == '？');
+                    self.close(base + end, &[], letter == '？');
                     self.begin(base + end);
                 }
                 continue;
@@ -489,170 +509,4 @@ const SPELLED_NUMBER_WEIGHT: f32 = 3.0;
 #[expect(clippy::cast_possible_truncation, reason = "texts are bounded far below 4 GiB")]
 fn offset(value: usize) -> u32 {
     value as u32
-}
-
-fn number_key(mantissa: u64, power: i32) -> u64 {
-    let mut mantissa = mantissa;
-    let mut power = power;
-    while mantissa != 0 && mantissa.is_multiple_of(10) {
-        mantissa /= 10;
-        power += 1;
-    }
-    hash::pair(hash::pair(2, mantissa), u64::from(power.unsigned_abs()) << 1 | u64::from(power < 0))
-}
-
-/// `(mantissa, power of ten, digits)` of figures such as `1,250.50`; beyond 19 digits only the size is kept.
-fn decimal(figures: &[u8]) -> (u64, i32, u32) {
-    let mut mantissa = 0u64;
-    let mut power = 0;
-    let mut digits = 0;
-    let mut after_point = false;
-    for byte in figures {
-        match byte {
-            b'0'..=b'9' => {
-                digits += 1;
-                if let Some(next) = mantissa.checked_mul(10).and_then(|value| value.checked_add(u64::from(byte - b'0'))) {
-                    mantissa = next;
-                    power -= i32::from(after_point);
-                } else {
-                    power += i32::from(!after_point);
-                }
-            }
-            b'.' => after_point = true,
-            _ => {}
-        }
-    }
-    (mantissa, power, digits)
-}
-
-/// Power of ten of a scale word behind a number, only as far as it must compare equal.
-fn scale(word: &[u8]) -> Option<u8> {
-    match word {
-        b"thousand" => Some(3),
-        b"million" => Some(6),
-        b"billion" => Some(9),
-        b"trillion" => Some(12),
-        _ => None,
-    }
-}
-
-/// End of a word: letters and digits, apostrophes between letters, and the points of `U.S.`.
-fn word_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start;
-    while let Some(byte) = bytes.get(at) {
-        let next_is_letter = bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
-        let single = at == start + 1 || (at >= start + 2 && bytes.get(at - 2) == Some(&b'.'));
-        let inside = byte.is_ascii_alphanumeric()
-            || (*byte == b'\'' && at > start && next_is_letter)
-            || (*byte == b'.' && single && next_is_letter);
-        if !inside {
-            break;
-        }
-        at += 1;
-    }
-    at
-}
-
-/// End of a number: digits, separators between digits, then letters and digits glued to it.
-fn number_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start;
-    while let Some(byte) = bytes.get(at) {
-        let next_is_digit = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-        if !(byte.is_ascii_alphanumeric() || (matches!(byte, b'.' | b',') && next_is_digit)) {
-            break;
-        }
-        at += 1;
-    }
-    at
-}
-
-/// Unicode keeps `U.S.A` and `a_b` together; only letters, digits and inner apostrophes are a word here.
-fn split_ascii(part: &str) -> impl Iterator<Item = (usize, &[u8])> {
-    let bytes = part.as_bytes();
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        while bytes.get(at).is_some_and(|byte| !byte.is_ascii_alphanumeric()) {
-            at += 1;
-        }
-        let start = at;
-        at = word_end(bytes, start);
-        bytes.get(start..at).filter(|word| !word.is_empty()).map(|word| (start, word))
-    })
-}
-
-/// Whether a chunk that starts with this byte can be a list marker at all.
-fn may_mark(byte: &u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b'-' | b'*' | b'+' | b'#' | b'(') || !byte.is_ascii()
-}
-
-fn is_list_marker(chunk: &str) -> bool {
-    if matches!(chunk, "-" | "*" | "+" | "•" | "–" | "·" | "#" | "##" | "###" | "####") {
-        return true;
-    }
-    let chunk = chunk.trim_start_matches(['(', '*']).trim_end_matches('*');
-    let digits = chunk.trim_end_matches(['.', ')', ':']);
-    digits.len() < chunk.len() && !digits.is_empty() && digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The number of a list marker such as `2.`, `**2.**` or `3)`.
-fn list_number(chunk: &str) -> Option<u32> {
-    if !is_list_marker(chunk) {
-        return None;
-    }
-    chunk.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().ok()
-}
-
-/// What stands between the brackets of a citation.
-fn is_cited(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b',' | b'^' | b'-' | b';')
-}
-
-fn is_placeholder(inner: &[u8]) -> bool {
-    let Some(dash) = inner.iter().rposition(|byte| *byte == b'-') else { return false };
-    let (name, suffix) = inner.split_at_checked(dash).unwrap_or((inner, &[]));
-    !name.is_empty()
-        && name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
-        && suffix.len() == 5
-        && suffix.iter().skip(1).all(u8::is_ascii_hexdigit)
-}
-
-fn is_abbreviation(core: &str) -> bool {
-    let word = core.trim_end_matches('.').trim_start_matches(['(', '"', '\'', '“', '[']);
-    if word.is_empty() {
-        return false;
-    }
-    if word.len() == 1 {
-        return word.bytes().all(|byte| byte.is_ascii_uppercase());
-    }
-    matches!(
-        word,
-        "Mr" | "Mrs"
-            | "Ms"
-            | "Dr"
-            | "Prof"
-            | "St"
-            | "Jr"
-            | "Sr"
-            | "vs"
-            | "No"
-            | "no"
-            | "Inc"
-            | "Ltd"
-            | "Co"
-            | "Corp"
-            | "e.g"
-            | "i.e"
-            | "etc"
-            | "approx"
-            | "Fig"
-            | "fig"
-            | "cf"
-            | "al"
-            | "U.S"
-            | "U.K"
-            | "Gen"
-            | "Sen"
-            | "Rep"
-            | "Gov"
-    )
 }

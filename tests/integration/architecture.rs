@@ -66,7 +66,7 @@ const IMPURE: [&str; 22] = [
 
 /// Files with more lines of code (without comments and tests) than they should have, with their limit. The list only gets
 /// shorter.
-const LONG_FILES: [(&str, usize); 1] = [("score/token.rs", 524)];
+const LONG_FILES: [(&str, usize); 0] = [];
 /// About 400; the allowance is for those that are just being split.
 const LINES_MAX: usize = 440;
 
