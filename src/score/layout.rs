@@ -1,7 +1,7 @@
 //! What belongs to a text's layout rather than to what it says: list markers, citations, placeholders, abbreviations.
 
 /// Whether a chunk that starts with this byte can be a list marker at all.
-pub(super) fn may_mark(byte: &u8) -> bool {
+pub(super) fn may_mark(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'-' | b'*' | b'+' | b'#' | b'(') || !byte.is_ascii()
 }
 

@@ -142,12 +142,12 @@ impl Text {
             let Some(chunk) = text.get(at..end) else { break };
             if line_start && (chunk.starts_with("```") || chunk.starts_with("~~~")) {
                 self.fence(at, end, bytes);
-            } else if line_start && may_mark(byte) && is_list_marker(chunk) {
+            } else if line_start && may_mark(*byte) && is_list_marker(chunk) {
                 // The marker belongs to the layout, not to what is said.
                 self.marker = list_number(chunk).unwrap_or(self.marker);
                 self.begin(at);
             } else if !self.in_code
-                && may_mark(byte)
+                && may_mark(*byte)
                 && list_number(chunk).is_some_and(|number| self.continues_list(number, at, bytes))
             {
                 self.marker += 1;
