@@ -122,6 +122,52 @@ mod tests {
         assert_eq!(drift(&[(40, 500)], &[(40, 1_000)]), None);
     }
 
+    /// A pseudo-random number below `below` (xorshift64*).
+    fn random(state: &mut u64, below: u64) -> u64 {
+        *state ^= *state >> 12;
+        *state ^= *state << 25;
+        *state ^= *state >> 27;
+        (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % below
+    }
+
+    /// `n` values of a skewed distribution with ties (the product of two uniform numbers), moved by `shift`.
+    fn sample(state: &mut u64, n: u64, shift: u16) -> Vec<(u16, u32)> {
+        let mut counts = std::collections::BTreeMap::new();
+        for _ in 0..n {
+            let value = random(state, 30) * random(state, 30) / 10;
+            *counts.entry(u16::try_from(value).unwrap() + shift).or_insert(0) += 1;
+        }
+        counts.into_iter().collect()
+    }
+
+    #[test]
+    fn without_drift_p_is_below_a_level_about_as_often_as_the_level_says() {
+        let mut state = 20_260_504;
+        for (n, m) in [(200, 2_000), (500, 2_000), (1_000, 5_000)] {
+            let rounds = 400;
+            let mut below = [0, 0];
+            for _ in 0..rounds {
+                let (window, reference) = (sample(&mut state, n, 0), sample(&mut state, m, 0));
+                let found = drift(&window, &reference).unwrap();
+                for (count, level) in below.iter_mut().zip([0.05, 0.01]) {
+                    *count += i32::from(found.p < level);
+                }
+            }
+            let share = below.map(|count| f64::from(count) / f64::from(rounds));
+            assert!((0.015..0.09).contains(&share[0]) && share[1] < 0.03, "n {n}, m {m}: {share:?}");
+        }
+    }
+
+    #[test]
+    fn a_shift_of_a_quarter_of_a_standard_deviation_is_found() {
+        let mut state = 7;
+        let found = (0..200).filter(|_| {
+            let (window, reference) = (sample(&mut state, 1_000, 5), sample(&mut state, 10_000, 0));
+            drift(&window, &reference).unwrap().p < 0.001
+        });
+        assert_eq!(found.count(), 200);
+    }
+
     #[test]
     fn nothing_is_decided_on_few_values() {
         assert_eq!(drift(&uniform(19), &uniform(500)), None);

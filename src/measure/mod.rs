@@ -4,6 +4,7 @@
 //! quantiles) is `evaluate`'s work, not this module's.
 
 mod accumulate;
+mod cost;
 pub(crate) mod encode;
 mod group;
 mod histogram;
@@ -15,6 +16,7 @@ pub mod registry;
 mod status;
 
 pub use accumulate::{Accumulator, CellsAt};
+pub use cost::{Price, Prices};
 pub use encode::Error;
 pub use group::{DIMENSIONS, Dimension, Group};
 pub use histogram::{Edges, HistogramSum, add_bins, quantile, quantiles};

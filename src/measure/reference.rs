@@ -85,7 +85,7 @@ fn section(metric: &Metric, out: &mut String) {
 
 fn derivation(value: &Value) -> String {
     let named = |measure: &Measure| format!("`{}`", measure.info().name);
-    let sum = |all: &[Term]| all.iter().map(term).collect::<Vec<_>>().join(" + ");
+    let sum = |all: &[Term]| all.iter().copied().map(term).collect::<Vec<_>>().join(" + ");
     match value {
         Value::Count(measure) => format!("number of values of {}", named(measure)),
         Value::Total(measure) => format!("sum of {}", named(measure)),
@@ -113,7 +113,7 @@ fn histogram(measure: Measure) -> &'static str {
     }
 }
 
-fn term(term: &Term) -> String {
+fn term(term: Term) -> String {
     let name = term.measure.info().name;
     match term.field {
         Field::N => format!("`{name}`"),
