@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::resolve::Secrets;
-use super::sections::{Better, Clock, Config, LogFormat, MailTls, OnLoss, Start, TextStorage};
+use super::sections::{self, Better, Clock, Config, LogFormat, MailTls, OnLoss, Start, TextStorage};
 use crate::alert::{self, render};
 use crate::decode::redact;
+use crate::event::Timestamp;
+use crate::measure::{Inputs, Price, Prices};
 use crate::notify::{self, Mailer};
 use crate::source::{self, dead_letter, files, kafka};
 use crate::{decode, evaluate, ingest, lake, telemetry};
@@ -150,16 +152,33 @@ impl Config {
             group_by: self.measure.group_by.clone(),
             groups_per_tenant: saturated(self.measure.groups_per_tenant),
             feedback: feedback.collect(),
+            prices: self.prices(),
             key: secrets.privacy_key,
         }
+    }
+
+    /// What tokens cost.
+    fn prices(&self) -> Prices {
+        let price = |price: &sections::Price| Price {
+            model: price.model.clone(),
+            from: price.from.map_or(Timestamp(i64::MIN), |day| day.0),
+            input: price.input,
+            output: price.output,
+            cached_input: price.cached_input,
+            cache_write: price.cache_write,
+            reasoning: price.reasoning,
+        };
+        Prices::new(&self.prices.iter().map(price).collect::<Vec<_>>())
     }
 
     /// Settings of the evaluator.
     #[must_use]
     pub fn evaluate(&self) -> evaluate::Settings {
         let usual = evaluate::Settings::default();
+        // A topic that may carry any input holds all of them back.
+        let topics = self.source.topics.iter().map(|(name, topic)| (name.clone(), topic.input.map_or(Inputs::ALL, Inputs::of)));
         evaluate::Settings {
-            topics: self.source.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.input?))).collect(),
+            topics: topics.collect(),
             stuck_after_us: if self.time.clock == Clock::Events { None } else { usual.stuck_after_us },
             groups_per_tenant: saturated(self.measure.groups_per_tenant),
             closed_bytes_max: saturated(self.limits.window_memory.0),

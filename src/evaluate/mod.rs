@@ -37,13 +37,14 @@ pub use row::{MetricRow, ValueStatus};
 pub use snapshot::Error;
 pub use state::State;
 
-use crate::event::{Input, Timestamp};
+use crate::event::Timestamp;
+use crate::measure::Inputs;
 
 /// What the evaluator is told once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Which input each topic belongs to. Partitions of other topics are ignored.
-    pub topics: BTreeMap<String, Input>,
+    /// Which inputs each topic may carry. Partitions of other topics are ignored.
+    pub topics: BTreeMap<String, Inputs>,
     /// A window closes without a partition that has not passed its end this long after another did, in microseconds of the
     /// log's time. `None` under an event clock, where a partition is never stuck but only not read yet.
     pub stuck_after_us: Option<i64>,

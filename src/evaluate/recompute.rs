@@ -14,7 +14,7 @@ use super::{MetricRow, Settings, State};
 use crate::event::{Input, Safety, Timestamp};
 use crate::log::{Entry, Health, Kind, Outcomes};
 use crate::measure::{
-    Accumulator, Answer, Dimension, EndedRun, Group, PartialSet, Polarity, Registry, measures, observe_answer_feedback,
+    Accumulator, Answer, Dimension, EndedRun, Group, Inputs, PartialSet, Polarity, Registry, measures, observe_answer_feedback,
     observe_feedback, observe_safety,
 };
 
@@ -126,7 +126,7 @@ impl Recomputation {
     /// Order follows window, group and metric.
     #[must_use]
     pub fn finish(self, through: &BTreeMap<Input, Timestamp>, registry: Arc<Registry>) -> Vec<MetricRow> {
-        let topics = Input::ALL.into_iter().map(|input| (input.as_str().to_owned(), input)).collect();
+        let topics = Input::ALL.into_iter().map(|input| (input.as_str().to_owned(), Inputs::of(input))).collect();
         let settings = Settings {
             topics,
             stuck_after_us: None,

@@ -14,7 +14,7 @@ use super::watermark::Watermark;
 use super::{Counters, Settings};
 use crate::event::{Input, Timestamp};
 use crate::log::Entry;
-use crate::measure::{Measure, Partial, PartialSet, Registry, Window, measures};
+use crate::measure::{Inputs, Measure, Partial, PartialSet, Registry, Window, measures};
 
 /// The evaluator's memory: a pure function of the log entries absorbed.
 #[derive(Clone, Debug)]
@@ -106,18 +106,13 @@ impl State {
     /// Reads one entry with its partials. Nothing is published by it: [`State::advance`] does that.
     pub fn absorb(&mut self, entry: &Entry, partials: PartialSet) {
         self.kept.service.absorb(entry);
-        let inputs: Vec<(&str, Input)> = entry
-            .health
-            .inputs
-            .keys()
-            .chain(entry.watermarks.keys())
-            .filter_map(|name| Some((name.as_str(), self.input(name)?)))
-            .collect();
-        for (partition, input) in inputs {
-            let watermark = &mut self.kept.watermarks[input as usize];
-            watermark.expect(partition);
-            if let Some(to) = entry.watermarks.get(partition) {
-                watermark.advance(partition, *to);
+        for partition in entry.health.inputs.keys().chain(entry.watermarks.keys()) {
+            for input in self.inputs(partition).iter() {
+                let watermark = &mut self.kept.watermarks[input as usize];
+                watermark.expect(partition);
+                if let Some(to) = entry.watermarks.get(partition) {
+                    watermark.advance(partition, *to);
+                }
             }
         }
         let now = self.now();
@@ -132,10 +127,10 @@ impl State {
         self.kept.service.now.unwrap_or_default()
     }
 
-    /// The input of a partition (`topic/number`), if its topic is one of ours.
-    fn input(&self, partition: &str) -> Option<Input> {
-        let (topic, _) = partition.rsplit_once('/')?;
-        self.settings.topics.get(topic).copied()
+    /// The inputs that a partition (`topic/number`) may carry: none if its topic is not one of ours.
+    fn inputs(&self, partition: &str) -> Inputs {
+        let topic = partition.rsplit_once('/').map(|(topic, _)| topic);
+        topic.and_then(|topic| self.settings.topics.get(topic)).copied().unwrap_or_default()
     }
 
     fn scorer(&mut self, name: Option<&Arc<str>>) -> u8 {

@@ -12,8 +12,8 @@ use crate::event::{Input, Timestamp};
 use crate::log::{Entry, Health, Kind, Outcomes};
 use crate::measure::registry::{Rows, Statistic, Value};
 use crate::measure::{
-    Accumulator, Answer, AnswerState, Dimension, EndedRun, Group, Measure, Partial, PartialSet, Polarity, Registry, StatusClass,
-    Window, measures, observe_answer_feedback, observe_feedback,
+    Accumulator, Answer, AnswerState, Dimension, EndedRun, Group, Inputs, Measure, Partial, PartialSet, Polarity, Registry,
+    StatusClass, Window, measures, observe_answer_feedback, observe_feedback,
 };
 
 /// Adds events to a recomputation from stored rows.
@@ -82,7 +82,7 @@ fn answers(placed: &Placed) -> Vec<Answer> {
         latency_us: Some(latency_us + i64::from(copy % 7) * 1_000),
         prompt_length: Some(i64::from(copy % 11) + latency_us / 100_000),
         state: Some(if score.is_some() { AnswerState::Scored } else { AnswerState::NoClaims }),
-        refusal: Some(copy % 5 == 0),
+        refusal: Some(copy.is_multiple_of(5)),
         scores: [*score, None, *score, None, None, None, None],
         tokens: [Some(10), Some(20), None, None, None],
         ..Answer::new(*status)
@@ -144,8 +144,9 @@ fn entry(number: u64, written_at: Timestamp, watermarks: BTreeMap<String, Timest
 }
 
 fn settings() -> Settings {
-    let topics = [("g".to_owned(), Input::Gateway), ("f".to_owned(), Input::Feedback), ("p".to_owned(), Input::Pipeline)];
-    Settings { topics: topics.into(), ..Settings::default() }
+    let topics = [("g", Input::Gateway), ("f", Input::Feedback), ("p", Input::Pipeline)];
+    let topics = topics.map(|(topic, input)| (topic.to_owned(), Inputs::of(input))).into();
+    Settings { topics, ..Settings::default() }
 }
 
 fn state() -> State {

@@ -5,13 +5,16 @@ use std::fmt::Write;
 
 use super::open::redaction_failed;
 use super::rows::{
-    ContextRow, INTEGER_COLUMNS, Interaction, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, TEXT_COLUMNS, column,
+    ContextRow, FLOAT_COLUMNS, INTEGER_COLUMNS, Interaction, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span,
+    TEXT_COLUMNS, column,
 };
 use super::{AnswerIds, Place, Settings, TextStorage, Work};
 use crate::decode::Rejected;
 use crate::event::{Attribute, Context, GatewayLog, Outcome, SafetyStage, Text, UsageSource};
 use crate::join::IdKind;
-use crate::measure::{Answer, AnswerState, CostStatus, Dimension, billionths, micros_from_ms, observe_safety, status_class};
+use crate::measure::{
+    Answer, AnswerState, CostStatus, Dimension, Prices, billionths, micros_from_ms, observe_safety, status_class,
+};
 use crate::score::{self, Score};
 
 const TENANT: usize = column(&SYMBOL_COLUMNS, "tenant");
@@ -25,6 +28,7 @@ const INDEX: usize = column(&SYMBOL_COLUMNS, "index");
 const STATUS: usize = column(&SYMBOL_COLUMNS, "status");
 const USAGE_SOURCE: usize = column(&SYMBOL_COLUMNS, "usage_source");
 const COST_STATUS: usize = column(&SYMBOL_COLUMNS, "cost_status");
+const COST: usize = column(&FLOAT_COLUMNS, "cost_usd");
 const STATE: usize = column(&SYMBOL_COLUMNS, "state");
 const SCORER: usize = column(&SYMBOL_COLUMNS, "scorer");
 const LANGUAGE: usize = column(&SYMBOL_COLUMNS, "language");
@@ -156,7 +160,6 @@ impl Work {
             UsageSource::Reported => known.intern("reported"),
             UsageSource::Estimated => known.intern("estimated"),
         });
-        symbols[COST_STATUS] = Some(known.intern(cost_status(log).as_str()));
         symbols[SOURCE_TOPIC] = Some(known.intern(place.topic));
         Ok(symbols)
     }
@@ -288,6 +291,9 @@ impl Work {
                 Dimension::Job | Dimension::FeedbackName => None,
             };
         }
+        let (cost, cost_status) = cost(&settings.prices, log);
+        row.symbols[COST_STATUS] = Some(open.rows.interactions.symbols.intern(cost_status.as_str()));
+        row.floats[COST] = log.cost_usd.or_else(|| cost.map(|billionths| billionths as f64 / 1e9));
         let group = open.groups.number(&key, &mut open.rows.interactions.symbols, settings.groups_per_tenant);
         let mut cells = open.accumulator.at(log.event_time, group);
         Answer {
@@ -301,8 +307,8 @@ impl Work {
                 log.usage.cache_write_tokens,
                 log.usage.reasoning_tokens,
             ],
-            cost: log.cost_usd.map(billionths),
-            cost_status: Some(cost_status(log)),
+            cost,
+            cost_status: Some(cost_status),
             quota: [(log.quota.limit_tokens, log.quota.remaining_tokens), (log.quota.limit_requests, log.quota.remaining_requests)],
             prompt_length: row.integers[PROMPT_LENGTH],
             answer_length: row.integers[ANSWER_LENGTH],
@@ -348,13 +354,11 @@ impl Texts<'_> {
     }
 }
 
-/// How the cost is known. There is no price table here yet, so what the producer does not price stays unpriced.
-fn cost_status(log: &GatewayLog<'_>) -> CostStatus {
-    let usage_known = log.usage.input_tokens.is_some() || log.usage.output_tokens.is_some();
-    match (log.cost_usd, usage_known) {
-        (Some(_), _) => CostStatus::Exact,
-        (None, true) => CostStatus::Unpriced,
-        (None, false) => CostStatus::UsageMissing,
+/// Cost in billionths of a dollar and how well it is known: the producer's own figure, else from the price table.
+fn cost(prices: &Prices, log: &GatewayLog<'_>) -> (Option<i64>, CostStatus) {
+    match log.cost_usd {
+        Some(cost) => (Some(billionths(cost)), CostStatus::Exact),
+        None => prices.cost([log.response_model.as_deref(), log.request_model.as_deref()], log.event_time, &log.usage),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::decode::Limits;
 use crate::event::{Input, Timestamp};
-use crate::measure::Dimension;
+use crate::measure::{Dimension, Prices};
 
 /// How much of the text of a topic's events is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Settings {
     pub groups_per_tenant: usize,
     /// Known names of feedback.
     pub feedback: BTreeMap<String, FeedbackScale>,
+    /// What tokens cost.
+    pub prices: Prices,
     /// The lake's key, for ids.
     pub key: [u8; 32],
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::decode::redact;
 use crate::event::Record;
-use crate::measure::{Dimension, measures};
+use crate::measure::{Dimension, Prices, measures};
 use crate::score;
 
 const MINUTE: i64 = Timestamp::MINUTE_US;
@@ -28,6 +28,7 @@ pub(super) fn settings() -> Settings {
         group_by: vec![Dimension::Tenant, Dimension::App],
         groups_per_tenant: 100,
         feedback: BTreeMap::from([("thumbs".to_owned(), thumbs)]),
+        prices: Prices::new(&[]),
         key: [7; 32],
     }
 }

@@ -97,6 +97,9 @@ impl Window {
 pub struct Inputs(u8);
 
 impl Inputs {
+    /// All inputs.
+    pub const ALL: Self = Self(0b111);
+
     /// The set of one.
     #[must_use]
     pub const fn of(input: Input) -> Self {
