@@ -8,6 +8,9 @@ use hashbrown::HashMap;
 
 use crate::event::Timestamp;
 
+/// Ids that are not forgotten for their age: some 10 MB.
+const KEPT_ALWAYS: usize = 1 << 17;
+
 /// Request ids seen lately, in generations as long as the window, so that forgetting is dropping a map.
 #[derive(Debug)]
 pub struct Duplicates {
@@ -50,8 +53,9 @@ impl Duplicates {
     /// Drops generations that no event near the newest one can need, and the oldest beyond the capacity.
     fn forget(&mut self) {
         let Some(newest) = self.generations.back().map(|(start, _)| *start) else { return };
-        // Late events may come from several partitions at once: two windows behind the newest are kept.
-        while self.generations.front().is_some_and(|(start, _)| start.0 < newest.0 - 2 * self.window_us)
+        // Late events may come from several partitions at once: two windows behind the newest are kept. Partitions that are
+        // read one after the other are further apart, and then few ids are remembered: those are kept however old.
+        while self.len() > KEPT_ALWAYS && self.generations.front().is_some_and(|(start, _)| start.0 < newest.0 - 2 * self.window_us)
             || self.generations.len() > 1 && self.len() > self.capacity
         {
             self.generations.pop_front();

@@ -16,6 +16,8 @@ mod deployment;
 #[cfg(test)]
 mod kafka_source;
 #[cfg(test)]
+mod kafka_service;
+#[cfg(test)]
 mod kafka_support;
 #[cfg(test)]
 mod lake_crash;

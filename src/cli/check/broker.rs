@@ -175,7 +175,7 @@ fn probe_group(consumer: &BaseConsumer<Listening>, topic: &str) -> Result<String
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, 0);
     match consumer.committed_offsets(list, PATIENCE) {
-        Ok(offsets) => match offsets.elements().first().map(|partition| partition.error()) {
+        Ok(offsets) => match offsets.elements().first().map(rdkafka::topic_partition_list::TopicPartitionListElem::error) {
             Some(Err(error)) => Err(group_problem(&error)),
             _ => Ok("may be used".to_owned()),
         },
