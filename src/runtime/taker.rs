@@ -233,6 +233,7 @@ impl Taker {
             tracing::warn!(%error, "dead letters not acknowledged; their records are read again");
             return false;
         }
+        crate::lake::failpoint::hit("dead_letter");
         let Some(permit) = self.wait_for_slot() else { return false };
         let epoch = self.ingest.cut();
         self.watermarks.extend(epoch.watermarks.iter().map(|(partition, time)| (partition.to_string(), *time)));

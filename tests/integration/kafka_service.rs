@@ -38,6 +38,8 @@ kind = "kafka"
 [source.kafka]
 {client}
 group = "{topic}"
+# A service that was killed leaves the group soon.
+properties = {{ "session.timeout.ms" = "2000", "heartbeat.interval.ms" = "500" }}
 [source.topics."{topic}"]
 input = "gateway"
 [lake]

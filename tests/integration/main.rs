@@ -14,9 +14,9 @@ mod check;
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
-mod kafka_source;
-#[cfg(test)]
 mod kafka_service;
+#[cfg(test)]
+mod kafka_source;
 #[cfg(test)]
 mod kafka_support;
 #[cfg(test)]
