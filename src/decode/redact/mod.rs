@@ -95,8 +95,9 @@ struct Found {
     kind: Kind,
 }
 
-/// Rounds after which redaction is given up. One does nearly always, two where a pattern cuts another finding's place open.
-const MAX_ROUNDS: usize = 4;
+/// Rounds after which redaction is given up. One does nearly always; more where a placeholder is shorter than what it hides,
+/// so that a word that names a phone comes nearer to the next number.
+const MAX_ROUNDS: usize = 8;
 
 /// Longest name of a pattern.
 const MAX_NAME_BYTES: usize = 32;

@@ -87,6 +87,7 @@ fn phone_numbers_go() {
     becomes("call 5552671 now", "call [PHONE] now");
     becomes("Phone: 4155552671", "Phone: [PHONE]");
     becomes("Tel.: 89 1234567", "Tel.: [PHONE]");
+    becomes("Tel: )00500465 I61 <65 615005000 6150026 :66666666", "Tel: )[PHONE] I61 <[PHONE] [PHONE] :[PHONE]");
     becomes("415-555-2671/415-555-2672", "[PHONE]/[PHONE]");
     becomes("415-555-2671,415-555-2672", "[PHONE],[PHONE]");
     becomes("1.310.825.2974Fax 1.310.206.9844", "[PHONE]Fax [PHONE]");
