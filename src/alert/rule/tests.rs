@@ -171,3 +171,37 @@ fn the_json_schema_names_the_fields_that_the_reader_knows() {
     assert_eq!(names("/$defs/rule/properties/where/properties"), sorted(&dimensions));
     assert_eq!(schema.pointer("/$defs/rule/properties/by/items/enum").unwrap(), &serde_json::json!(dimensions));
 }
+
+/// Cuts, repeats, swaps and strange characters in good files: what is not a rule is a mistake at a place, never a panic.
+#[test]
+fn damaged_files_are_read_or_refused_at_a_place() {
+    const STRANGE: [&str; 16] =
+        ["{", "}", "[", "]", ":", "-", "\"", "'", "&a ", "*a", "<<: ", "!!", "\u{0}", "\u{feff}", "%", "\n  "];
+    let vocabulary = Vocabulary::of(&crate::measure::Registry::builtin().unwrap());
+    let good: Vec<String> = crate::alert::shipped().into_iter().map(|(_, text)| text).collect();
+    let mut random = fastrand::Rng::with_seed(20_260_504);
+    for _ in 0..400 {
+        let mut text: Vec<char> = good[random.usize(..good.len())].chars().collect();
+        for _ in 0..random.usize(1..4) {
+            let (from, to) = (random.usize(..text.len()), random.usize(..text.len()));
+            match random.u8(..5) {
+                0 => text.truncate(from.max(1)),
+                1 => {
+                    let part: Vec<char> = text[from.min(to)..from.max(to)].to_vec();
+                    text.splice(from..from, part);
+                }
+                2 => text.swap(from, to),
+                3 => drop(text.drain(from.min(to)..from.max(to).min(from.min(to) + 40))),
+                _ => drop(text.splice(from..from, STRANGE[random.usize(..STRANGE.len())].chars())),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        if let Err(mistakes) = Rules::parse(&[("x.yaml".to_owned(), text.clone())], &vocabulary, Recipients::default()) {
+            assert!(!mistakes.is_empty());
+            for mistake in mistakes {
+                assert!(mistake.line >= 1 && mistake.line <= text.matches('\n').count() + 1, "{mistake}");
+                assert!(mistake.to_string().contains('^'), "{mistake}");
+            }
+        }
+    }
+}
