@@ -163,7 +163,8 @@ for key in set(windows) & set(newest):
 
 # ---- the log: gapless, every cursor starts where the last one ended, outcomes add up, files are what their entries say
 ends, counted, listed, removed, number = {}, collections.Counter(), {}, set(), None
-for name in sorted(os.listdir(f"{lake}/_groundwire/log")):
+# A killed process may leave the temporary file of a write that never happened: `000000000003.json#1`.
+for name in sorted(name for name in os.listdir(f"{lake}/_groundwire/log") if name.endswith(".json")):
     entry = json.load(open(f"{lake}/_groundwire/log/{name}"))
     if number is not None and entry["number"] != number + 1:
         differ("numbers of the log", number + 1, entry["number"])
