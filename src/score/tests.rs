@@ -1,10 +1,15 @@
+use std::sync::{LazyLock, Mutex};
+
 use super::*;
+
+/// One for all tests: the tables take a while to read.
+static SCORER_OF_ALL: LazyLock<Mutex<Scorer>> = LazyLock::new(|| Mutex::new(Scorer::new(Settings::default())));
 
 fn scores(prompt: &str, response: &str, contexts: &[&str]) -> Scores {
     let contexts: Vec<Context<'_>> = contexts.iter().map(|text| Context { id: None, text }).collect();
     let mut out = Scores::default();
-    Scorer::new(Settings::default())
-        .score(&Answer { prompt: Some(prompt), response: Some(response), contexts: &contexts }, &mut out);
+    let answer = Answer { prompt: Some(prompt), response: Some(response), contexts: &contexts };
+    SCORER_OF_ALL.lock().unwrap().score(&answer, &mut out);
     out
 }
 
@@ -290,8 +295,8 @@ fn hostile_text_is_read_whole_and_ends() {
         "\u{202e}א ",
         "\0",
     ] {
-        let response = piece.repeat(settings.max_response_bytes / piece.len() / 4);
-        let context = piece.repeat(settings.max_source_bytes / piece.len() / 16);
+        let response = piece.repeat(settings.max_response_bytes / piece.len() / 8);
+        let context = piece.repeat(settings.max_source_bytes / piece.len() / 32);
         let found = scores(&context, &response, &[&context]);
         assert_ne!(found.state, State::TooLong);
         let points = response.chars().count();
