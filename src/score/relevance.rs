@@ -4,7 +4,7 @@
 
 use super::hash::KeyMap;
 use super::index::Index;
-use super::lexicon::Lexicon;
+use super::lexicon::{Lexicon, Marks};
 use super::token::{Kind, Segment, Text, Token};
 
 /// The distinct content words of a question.
@@ -14,11 +14,42 @@ pub(super) struct Question {
     number: KeyMap<usize>,
     weight: f64,
     counts: Vec<f64>,
+    touched: Vec<usize>,
+    wanted: Wanted,
 }
+
+/// What kind of word an answer to the question should hold.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+enum Wanted {
+    #[default]
+    Anything,
+    Number,
+    Name,
+}
+
+/// Openings of English questions that ask for a number or a name.
+const WANTED: [(&str, Wanted); 14] = [
+    ("how many", Wanted::Number),
+    ("how much", Wanted::Number),
+    ("how long", Wanted::Number),
+    ("how old", Wanted::Number),
+    ("how far", Wanted::Number),
+    ("how tall", Wanted::Number),
+    ("how big", Wanted::Number),
+    ("when ", Wanted::Number),
+    ("what year", Wanted::Number),
+    ("what date", Wanted::Number),
+    ("what percent", Wanted::Number),
+    ("who ", Wanted::Name),
+    ("whose ", Wanted::Name),
+    ("where ", Wanted::Name),
+];
 
 impl Question {
     /// Reads a settled question.
-    pub(super) fn read(&mut self, text: &Text) {
+    pub(super) fn read(&mut self, prompt: &str, text: &Text) {
+        let opening: String = prompt.trim_start().chars().take(16).flat_map(char::to_lowercase).collect();
+        self.wanted = WANTED.iter().find(|(words, _)| opening.starts_with(words)).map_or(Wanted::Anything, |(_, wanted)| *wanted);
         self.words.clear();
         self.number.clear();
         self.weight = 0.0;
@@ -30,6 +61,8 @@ impl Question {
                 self.weight += f64::from(token.weight);
             }
         }
+        self.counts.clear();
+        self.counts.resize(self.words.len(), 0.0);
     }
 
     /// Whether nothing can be said about relevance to it.
@@ -56,21 +89,46 @@ impl Question {
     /// How much of the question's weight stands among `tokens`, 0–1. As in BM25, a word counts for more the more often it stands there,
     /// with less and less gain, and for less in a long text.
     fn covered(&mut self, tokens: &[Token]) -> f64 {
-        self.counts.clear();
-        self.counts.resize(self.words.len(), 0.0);
         let mut length = 0.0;
+        let mut answers = self.wanted == Wanted::Anything;
         for token in tokens.iter().filter(|token| token.kind != Kind::Function) {
             length += 1.0;
-            if let Some(count) = self.number.get(&token.key).and_then(|number| self.counts.get_mut(*number)) {
+            let number = self.number.get(&token.key).copied();
+            answers |= number.is_none() && self.wanted.is(token);
+            if let Some((number, count)) = number.and_then(|number| Some((number, self.counts.get_mut(number)?))) {
+                if *count == 0.0 {
+                    self.touched.push(number);
+                }
                 *count += 1.0;
             }
         }
         let half = SATURATION * (1.0 - LENGTH_SHARE + LENGTH_SHARE * length / USUAL_LENGTH);
-        let found: f64 = self.words.iter().zip(&self.counts).map(|((_, weight), count)| weight * count / (count + half)).sum();
+        let mut found = 0.0;
+        for number in self.touched.drain(..) {
+            if let (Some((_, weight)), Some(count)) = (self.words.get(number), self.counts.get_mut(number)) {
+                found += weight * *count / (*count + half);
+                *count = 0.0;
+            }
+        }
+        if !answers {
+            found *= UNANSWERING;
+        }
         (found / self.weight).powf(EASE_OF_CONTEXTS)
     }
 }
 
+impl Wanted {
+    fn is(self, token: &Token) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Number => token.kind == Kind::Number,
+            Self::Name => token.marks.has(Marks::CAPITAL),
+        }
+    }
+}
+
+/// What a text still counts that holds no word of the kind the question asks for.
+const UNANSWERING: f64 = 0.7;
 /// Exponents that put 0.5 where relevant and irrelevant texts of labelled sets part; they change no order.
 const EASE_OF_ANSWERS: f64 = 0.66;
 const EASE_OF_CONTEXTS: f64 = 0.6;

@@ -26,6 +26,8 @@ impl Default for Settings {
 const RELEVANT: f64 = 0.5;
 /// Answer and contexts in different languages are still compared when this share of the answer stands in the contexts.
 const SHARED_ENOUGH: f64 = 0.5;
+/// Passages of an answer's first sentences that are searched for words of the question.
+const WINDOWS: usize = 64;
 /// Bits below which a sentence is looked at for mere courtesy.
 const SHORT: f32 = 32.0;
 /// An answer that declines and says no more than this share of it besides has abstained.
@@ -126,7 +128,7 @@ impl Scorer {
         self.answer_index.build(&self.answer);
         self.context_index.build(&self.contexts);
         self.prompt_index.build(&self.prompt);
-        self.question.read(&self.prompt);
+        self.question.read(answer.prompt.unwrap_or_default(), &self.prompt);
     }
 
     /// Decides the state and gathers the segments that make claims.
@@ -223,6 +225,7 @@ impl Scorer {
         let answered = !response.is_empty() && !matches!(out.state, State::NoClaims | State::Abstained);
         if asked && answered {
             let windows = self.comparison.windows();
+            let windows = windows.get(..windows.len().min(WINDOWS)).unwrap_or_default();
             let drawn_from = |key| {
                 windows
                     .iter()

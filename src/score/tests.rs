@@ -305,6 +305,17 @@ fn hostile_text_is_read_whole_and_ends() {
 }
 
 #[test]
+fn ever_new_words_are_read_whole_and_end() {
+    let words = |count: usize, stop: usize| -> String {
+        (0..count).map(|number| format!("Zorb{number}{}", if number % stop == 0 { ". " } else { " " })).collect()
+    };
+    let (prompt, response, context) = (words(40_000, 7), words(8_000, 2), words(40_000, 2));
+    let found = scores(&prompt, &response, &[&context]);
+    assert_eq!(found.state, State::Scored);
+    assert_eq!(found.sentence_support, Some(Score::ONE));
+}
+
+#[test]
 fn scores_stay_within_their_range_and_spans_in_order() {
     let mut scorer = Scorer::new(Settings::default());
     let mut out = Scores::default();
