@@ -134,6 +134,7 @@ impl Place {
         write_once(self.scenario(), &(played + "\n"))?;
         make(self.topics())?;
         make(self.mail())?;
+        make(self.lake())?;
         let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         write_once(self.key(), &(key + "\n"))?;
         write_once(self.config(), SETTINGS)
@@ -204,7 +205,8 @@ directory = "topics"
 
 [lake]
 url = "lake"
-epoch_interval = "1s"
+# Often, since an hour passes in a few seconds.
+epoch_interval = "500ms"
 
 [time]
 # The traffic is played faster than it happened, so its own times decide.
