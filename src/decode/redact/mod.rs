@@ -95,8 +95,7 @@ struct Found {
     kind: Kind,
 }
 
-/// Rounds after which redaction is given up. One does nearly always; more where a placeholder is shorter than what it hides,
-/// so that a word that names a phone comes nearer to the next number.
+/// Rounds after which redaction is given up. One does nearly always; more where a placeholder cuts something else loose.
 const MAX_ROUNDS: usize = 8;
 
 /// Longest name of a pattern.

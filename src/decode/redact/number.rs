@@ -277,6 +277,9 @@ pub(super) fn is_phone_name(name: &str) -> bool {
 fn phone_word_before(text: Scanned<'_>, at: usize) -> bool {
     // What was found before the number is still beside it: `Tel: 555 2671, 555 2672`.
     let window = text.slice(at.saturating_sub(28)..at);
+    // But a placeholder is called after what it hides, and says nothing of the next number.
+    let hidden = window.iter().rposition(|byte| *byte == b']').map_or(0, |place| place + 1);
+    let window = window.get(hidden..).unwrap_or_default();
     // A sentence that has ended says nothing of the next.
     let ended = window.windows(2).rposition(|pair| pair == b". " || pair == b"? " || pair == b"! ").map_or(0, |place| place + 2);
     let clause = window.get(ended..).unwrap_or_default();

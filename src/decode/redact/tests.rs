@@ -87,7 +87,9 @@ fn phone_numbers_go() {
     becomes("call 5552671 now", "call [PHONE] now");
     becomes("Phone: 4155552671", "Phone: [PHONE]");
     becomes("Tel.: 89 1234567", "Tel.: [PHONE]");
-    becomes("Tel: )00500465 I61 <65 615005000 6150026 :66666666", "Tel: )[PHONE] I61 <[PHONE] [PHONE] :[PHONE]");
+    becomes("+49 170 1234567 and 12345678", "[PHONE] and 12345678");
+    becomes("Tel: 555 2671, 555 2672", "Tel: [PHONE], [PHONE]");
+    becomes("Tel: )00500465 I61 <65 615005000 6150026 :66666666", "Tel: )[PHONE] I61 <[PHONE] 6150026 :66666666");
     becomes("415-555-2671/415-555-2672", "[PHONE]/[PHONE]");
     becomes("415-555-2671,415-555-2672", "[PHONE],[PHONE]");
     becomes("1.310.825.2974Fax 1.310.206.9844", "[PHONE]Fax [PHONE]");
