@@ -23,7 +23,7 @@ use toml::de::DeTable;
 pub use diagnostic::{Diagnostic, Severity};
 pub use resolve::Secrets;
 pub use sections::*;
-pub use value::{Location, Size};
+pub use value::{Day, Location, Size};
 
 use describe::{Field, Section, Shape};
 use reader::{Place, Places, Reader};

@@ -46,6 +46,10 @@ const EXAMPLE_TABLES: &[(&str, &str)] = &[
         "feedback.registry",
         "# [feedback.registry.stars]\n# lowest = 1\n# highest = 10\n# better = \"higher\"\n# positive_from = 8\n",
     ),
+    (
+        "prices",
+        "# [[prices]]\n# model = \"gpt-4o-2024-08-06\"\n# from = \"2024-08-06\"\n# input = 2.5\n# cached_input = 1.25\n# output = 10.0\n",
+    ),
 ];
 
 /// A complete example, commented: every setting with its default; those without one are commented out.
@@ -161,7 +165,7 @@ pub fn markdown() -> String {
          One TOML file says everything: `groundwire run --config groundwire.toml`. `groundwire check` reads it and reports every\n\
          mistake at once, with its place and what to do; unknown keys are refused. A complete example with all defaults is\n\
          `groundwire.example.toml`; `schemas/groundwire.schema.json` lets editors complete and check it.\n\n\
-         * Durations are written `\"250ms\"`, `\"30s\"`, `\"5m\"`, `\"1h30m\"`, `\"7d\"`; sizes `\"64MiB\"`, `\"900kB\"`.\n\
+         * Durations are written `\"250ms\"`, `\"30s\"`, `\"5m\"`, `\"1h30m\"`, `\"7d\"`; sizes `\"64MiB\"`, `\"900kB\"`; prices in US dollars per million tokens.\n\
          * Relative paths start from the folder of the file.\n\
          * Secrets are never written into the file: `…_file` names a file that holds one, `…_env` an environment variable.\n\n",
     );
@@ -298,6 +302,7 @@ fn shape_schema(shape: Shape) -> Value {
         Shape::Text { form: "a size", .. } => {
             json!({ "type": "string", "pattern": "^\\s*[0-9]+ *(B|kB|KB|KiB|MB|MiB|GB|GiB)\\s*$" })
         }
+        Shape::Text { form: "a day", .. } => json!({ "type": "string", "format": "date" }),
         Shape::Text { example: "", .. } => json!({ "type": "string", "minLength": 1 }),
         Shape::Text { example, .. } => json!({ "type": "string", "minLength": 1, "examples": [example] }),
         Shape::Integer => json!({ "type": "integer", "minimum": 0 }),

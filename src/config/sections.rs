@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::describe::{choice, section};
-use super::value::{Location, Size};
+use super::value::{Day, Location, Size};
 use crate::event::Input;
 use crate::measure::Dimension;
 
@@ -39,6 +39,8 @@ section! {
         dead_letter: DeadLetter = {},
         /// Bounds on what one record may hold, and on the evaluator's memory.
         limits: Limits = {},
+        /// What tokens cost.
+        prices: Vec<Price> = [],
     }
 }
 
@@ -454,5 +456,25 @@ section! {
         embedding: u64 = 16_384 in 1..1_000_000,
         /// Memory of the minutes that are closed and may still be corrected (26 hours); beyond it the oldest are forgotten early.
         window_memory: Size = "256MiB" in "16MiB".."64GiB",
+    }
+}
+
+section! {
+    /// What the tokens of one model cost from one day on, in US dollars per million tokens.
+    Price {
+        /// Model as the gateway names it in `response_model`, else in `request_model`.
+        model: String = required,
+        /// First day of this price, in UTC. Absent: from the beginning.
+        from: Option<Day> = none,
+        /// Input tokens.
+        input: f64 = required in 0..1_000_000,
+        /// Output tokens.
+        output: f64 = required in 0..1_000_000,
+        /// Input tokens read from the provider's cache. Absent: as `input`.
+        cached_input: Option<f64> = none in 0..1_000_000,
+        /// Input tokens written to the provider's cache. Absent: as `input`.
+        cache_write: Option<f64> = none in 0..1_000_000,
+        /// Reasoning tokens. Absent: as `output`.
+        reasoning: Option<f64> = none in 0..1_000_000,
     }
 }

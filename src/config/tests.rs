@@ -145,6 +145,13 @@ fn a_topic_with_dots_is_told_to_be_quoted() {
 }
 
 #[test]
+fn a_missing_required_setting_is_reported_at_its_table() {
+    let found = only("[[prices]]\nmodel = \"m\"\ninput = 1\n");
+    assert_eq!(found.line, 1);
+    assert!(found.message.contains("prices[0].output is missing"), "{found}");
+}
+
+#[test]
 fn a_secret_is_refused_and_never_shown() {
     let secret = "hunter2-hunter2";
     for text in [

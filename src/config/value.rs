@@ -20,6 +20,10 @@ pub struct Size(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location(pub String);
 
+/// A calendar day in UTC, written `"2026-01-31"`; its first microsecond since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub crate::event::Timestamp);
+
 /// Parses `"90s"`, `"1h30m"`, `"250ms"`.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
@@ -108,6 +112,7 @@ fn within<T: PartialOrd>(
 const DURATION: (&str, &str) = ("a duration", "30s");
 const SIZE: (&str, &str) = ("a size", "64MiB");
 const ADDRESS: (&str, &str) = ("an address with port", "127.0.0.1:9464");
+const DAY: (&str, &str) = ("a day", "2026-01-31");
 
 impl Setting for Duration {
     fn shape() -> Shape {
@@ -136,6 +141,17 @@ impl Setting for SocketAddr {
 
     fn read(reader: &mut Reader<'_>, place: &Place, value: &Spanned<DeValue<'_>>) -> Option<Self> {
         read_form(reader, place, value, ADDRESS, |text| text.parse().ok())
+    }
+}
+
+impl Setting for Day {
+    fn shape() -> Shape {
+        Shape::Text { form: DAY.0, example: DAY.1 }
+    }
+
+    fn read(reader: &mut Reader<'_>, place: &Place, value: &Spanned<DeValue<'_>>) -> Option<Self> {
+        let parse = |text: &str| crate::event::Timestamp::parse(&format!("{text}T00:00:00Z")).map(Day);
+        read_form(reader, place, value, DAY, parse)
     }
 }
 
