@@ -39,7 +39,6 @@ impl Which {
 
     /// Opens the lake to read, on a runtime for its calls.
     pub(super) fn open(&self) -> Result<(Lake, tokio::runtime::Runtime)> {
-        crate::telemetry::install_tls_provider();
         let lake = Lake::open_to_read(&self.settings()?).map_err(Failure::usage)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Ok((lake, runtime.map_err(Failure::operational)?))

@@ -162,13 +162,13 @@ impl Sums {
 /// Metric, scorer, hour.
 type Key = (Arc<str>, Option<Arc<str>>, Timestamp);
 
-/// Values of the group's columns.
-type GroupValues = Vec<Option<Arc<str>>>;
+/// Values of the group columns.
+type Values = Vec<Option<Arc<str>>>;
 
 /// Hourly rows of `metrics`: the latest revision of each, by group.
 #[derive(Default)]
 pub(super) struct Published {
-    rows: BTreeMap<(Key, GroupValues), (i64, Sums)>,
+    rows: BTreeMap<(Key, Values), (i64, Sums)>,
 }
 
 impl Published {
