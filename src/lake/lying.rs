@@ -14,7 +14,7 @@ use object_store::{
 };
 
 use super::tests::{entry, settings};
-use super::{Appended, Attempt, Lake, Rescore};
+use super::{Appended, Attempt, Lake};
 use crate::event::{OutcomeCounts, Timestamp};
 use crate::ingest::{Epoch, FeedbackRow};
 use crate::log::{Fold, KEEP, Kind};
@@ -235,7 +235,7 @@ async fn whatever_the_store_claims_every_offset_is_in_the_table_once() {
         let lake = &writers[0].lake;
         let mut fold = lake.load().await.unwrap();
         lake.finish_publications(&fold).await.unwrap();
-        let report = lake.verify(Rescore::No).await.unwrap();
+        let report = lake.verify(&super::verify::Settings::default()).await.unwrap();
         assert_eq!(report.findings, [], "seed {seed}");
         let end = fold.end("t/0").unwrap_or(0);
         assert!(end > 5, "seed {seed}: something was committed");
@@ -245,7 +245,11 @@ async fn whatever_the_store_claims_every_offset_is_in_the_table_once() {
         let before = fold.clone();
         lake.reap(&mut fold).await.unwrap();
         assert_eq!(fold, before);
-        assert_eq!(lake.verify(Rescore::No).await.unwrap().findings, [], "seed {seed}: reaping takes nothing that is needed");
+        assert_eq!(
+            lake.verify(&super::verify::Settings::default()).await.unwrap().findings,
+            [],
+            "seed {seed}: reaping takes nothing that is needed"
+        );
     }
 }
 
