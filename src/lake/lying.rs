@@ -198,7 +198,6 @@ impl Writer {
             1 => self.lake.compact(&mut fold, self.next_id, Timestamp(1000 * Timestamp::DAY_US)).await.map(drop)?,
             _ => {
                 self.lake.refresh(&mut fold).await?;
-                self.lake.finish_publications(&fold).await?;
                 let (from, to) = (fold.end(KEEP).unwrap_or(0), fold.next_number().cast_signed() - 1);
                 let mut next = entry(self.next_id, Kind::Keep, &[(KEEP, from, to)]);
                 next.writer = self.name.to_owned();

@@ -97,9 +97,9 @@ impl Lake {
         let mut report = Report::default();
         let names = self.table_files().await?;
         let fold: Fold = self.load().await?;
-        self.verify_log(&fold, &mut report).await?;
+        let unread = self.verify_log(&fold, &mut report).await?;
         self.verify_files(&fold, &names, &mut report).await?;
-        self.verify_numbers(&fold, settings, &mut report).await?;
+        self.verify_numbers(&fold, settings, unread, &mut report).await?;
         Ok(report)
     }
 }

@@ -35,6 +35,8 @@ const REQUEST_DIMENSIONS: [Dimension; 7] = [
     Dimension::Environment,
     Dimension::Index,
 ];
+/// The metric that every request counts in.
+const REQUESTS: &str = "requests";
 /// End of the names of metrics by the time of the answer.
 const BY_ANSWER: &str = "_by_answer";
 
@@ -189,10 +191,11 @@ impl Day {
 
     fn recompute(&self, scales: &BTreeMap<String, FeedbackScale>, registry: Arc<Registry>) -> Result<Vec<MetricRow>, ArrowError> {
         let groups: HashSet<(i32, Group)> = self.published.keys().map(|key| (key.1.days(), key.3.clone())).collect();
-        // A dimension that requests are not grouped by has no value in any row.
+        // A dimension that requests are not grouped by has no value in any row of theirs.
+        let of_requests: HashSet<&Group> = self.published.keys().filter(|key| &*key.0 == REQUESTS).map(|key| &key.3).collect();
         let group_by: Vec<Dimension> = REQUEST_DIMENSIONS
             .into_iter()
-            .filter(|dimension| groups.iter().any(|(_, group)| group.get(*dimension).is_some()))
+            .filter(|dimension| of_requests.iter().any(|group| group.get(*dimension).is_some()))
             .collect();
         let mut recomputation = Recomputation::new(groups);
         let mut last = Timestamp(0);
