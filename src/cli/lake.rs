@@ -1,11 +1,13 @@
 //! Which lake a command reads: the one of `--lake`, or the one of the configuration.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{Failure, Result};
-use crate::config;
+use crate::config::{self, Loaded, Secrets};
+use crate::ingest::FeedbackScale;
 use crate::lake::{Lake, Settings};
 
 /// Name of a command that only reads.
@@ -27,19 +29,28 @@ impl Which {
     pub(super) fn settings(&self) -> Result<Settings> {
         match &self.lake {
             Some(location) => Ok(Settings { location: location.clone(), writer: READER.to_owned(), ..Settings::default() }),
-            None => match config::load(&self.config) {
-                Ok(loaded) => Ok(loaded.config.lake(READER)),
-                Err(findings) => {
-                    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
-                    Err(Failure::usage(format!("{}; or name the lake with --lake", findings.join("\n").trim_end())))
-                }
-            },
+            None => Ok(self.configuration()?.config.lake(READER)),
         }
+    }
+
+    /// What the scores of feedback mean: by the configuration, or by its defaults where only the lake is named.
+    pub(super) fn feedback(&self) -> Result<BTreeMap<String, FeedbackScale>> {
+        let loaded = match self.lake {
+            Some(_) => config::parse("", "", Path::new(".")).map_err(|_| Failure::usage("name a configuration with --config"))?,
+            None => self.configuration()?,
+        };
+        Ok(loaded.config.ingest(&Secrets::absent()).feedback)
+    }
+
+    fn configuration(&self) -> Result<Loaded> {
+        config::load(&self.config).map_err(|findings| {
+            let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            Failure::usage(format!("{}; or name the lake with --lake", findings.join("\n").trim_end()))
+        })
     }
 
     /// Opens the lake to read, on a runtime for its calls.
     pub(super) fn open(&self) -> Result<(Lake, tokio::runtime::Runtime)> {
-        crate::telemetry::install_tls_provider();
         let lake = Lake::open_to_read(&self.settings()?).map_err(Failure::usage)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Ok((lake, runtime.map_err(Failure::operational)?))

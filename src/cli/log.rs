@@ -34,12 +34,11 @@ pub(super) const ABOUT: &str = "groundwire log --lake ./groundwire-data --last 5
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result {
     let (lake, runtime) = arguments.which.open()?;
     let entries = runtime.block_on(async {
-        let (from, to) = match arguments.number {
-            Some(number) => (number, number + 1),
-            None => {
-                let next = lake.load().await.map_err(Failure::operational)?.next_number();
-                (next.saturating_sub(arguments.last).max(1), next)
-            }
+        let (from, to) = if let Some(number) = arguments.number {
+            (number, number + 1)
+        } else {
+            let next = lake.load().await.map_err(Failure::operational)?.next_number();
+            (next.saturating_sub(arguments.last).max(1), next)
         };
         let mut entries = Vec::new();
         for number in from..to {

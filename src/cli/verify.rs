@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::lake::Which;
 use super::{Failure, Result};
-use crate::lake::{Report, Rescore};
+use crate::lake::verify::{Report, Rescore, Settings};
 
 /// Arguments of `groundwire verify`.
 #[derive(Debug, Args)]
@@ -24,8 +24,8 @@ pub(super) struct Arguments {
 
 /// Help with an example first.
 pub(super) const ABOUT: &str = "groundwire verify --lake ./groundwire-data\n\n\
-    Checks the log, the ledger of records, every live file and its SHA-256, and recomputes the hourly metrics that are made from \
-    requests alone. Reads only; may run beside the service";
+    Checks the log, the ledger of records, every live file and its SHA-256, and recomputes the metrics of requests and of \
+    feedback from the rows. Reads only; may run beside the service. With --lake alone, feedback is judged by the default settings";
 
 const EXIT: &str = "Exit codes: 0 all well, 1 something is wrong, 64 the lake cannot be opened, 70 the store failed";
 
@@ -36,7 +36,8 @@ const EXIT: &str = "Exit codes: 0 all well, 1 something is wrong, 64 the lake ca
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result {
     let (lake, runtime) = arguments.which.open()?;
     let rescore = if arguments.rescore { Rescore::Yes } else { Rescore::No };
-    let report = runtime.block_on(lake.verify(rescore)).map_err(Failure::operational)?;
+    let settings = Settings { rescore, feedback: arguments.which.feedback()? };
+    let report = runtime.block_on(lake.verify(&settings)).map_err(Failure::operational)?;
     if arguments.json {
         serde_json::to_writer(&mut *out, &report).map_err(Failure::operational)?;
         writeln!(out)?;
@@ -60,7 +61,7 @@ fn print(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     for (table, rows) in &report.rows {
         writeln!(out, "rows      {rows} in {table}")?;
     }
-    writeln!(out, "metrics   {} hourly values recomputed", report.metrics_compared)?;
+    writeln!(out, "metrics   {} rows recomputed", report.metrics_compared)?;
     if report.answers_rescored > 0 {
         writeln!(out, "scores    {} answers scored again", report.answers_rescored)?;
     }

@@ -173,7 +173,8 @@ pub(super) fn observe_by_answer(scale: Option<FeedbackScale>, score: Option<f64>
 }
 
 /// Whether a score speaks for the answer; unknown without a scale or a score, and outside the scale.
-fn polarity(scale: Option<FeedbackScale>, score: Option<f64>) -> Polarity {
+#[must_use]
+pub fn polarity(scale: Option<FeedbackScale>, score: Option<f64>) -> Polarity {
     let (Some(scale), Some(score)) = (scale, score) else { return Polarity::Unknown };
     if !(scale.lowest..=scale.highest).contains(&score) {
         return Polarity::Unknown;

@@ -18,6 +18,7 @@ mod settings;
 use std::collections::BTreeMap;
 
 pub use epoch::{AnswerIds, Epoch};
+pub use feedback::polarity;
 pub use late::{Late, LateAnswer};
 pub use rows::{
     ContextRow, FLOAT_COLUMNS, FeedbackRow, INTEGER_COLUMNS, Interaction, Interactions, PipelineRow, RejectRow, Rows,

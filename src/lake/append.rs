@@ -1,13 +1,14 @@
 //! Appending an entry: the one moment in which something becomes true.
 //!
 //! Guarantees (AP-1) that an entry stands in the log at most once and only where the fold allows it, (AP-2) that a lost
-//! answer is resolved by reading the number back, and (AP-3) that a writer whose number was pruned long ago learns of it.
+//! answer is resolved by reading the number back, (AP-3) that a writer whose number was pruned long ago learns of it, and
+//! (AP-4) that the keeper's cursor passes only what is published.
 
 use object_store::PutMode;
 
 use super::load::{apply, to_json};
 use super::{Error, Lake, failpoint, names};
-use crate::log::{Entry, Fenced, Fold};
+use crate::log::{Entry, Fenced, Fold, KEEP};
 
 /// Entries after which a checkpoint is due.
 const CHECKPOINT_EVERY: u64 = 500;
@@ -47,6 +48,10 @@ impl Lake {
             entry.number = fold.next_number();
             if let Err(fenced) = fold.check(entry) {
                 return Ok(Appended::Fenced(fenced));
+            }
+            // Beyond the keeper's cursor nobody looks for files that a dead writer left unpublished, so it never leaves any behind.
+            if entry.cursors.iter().any(|cursor| cursor.input == KEEP && cursor.to > cursor.from) {
+                self.finish_publications(fold).await?;
             }
             let path = names::entry(entry.number);
             let bytes = to_json(&path, entry)?;

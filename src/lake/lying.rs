@@ -14,7 +14,7 @@ use object_store::{
 };
 
 use super::tests::{entry, settings};
-use super::{Appended, Attempt, Lake, Rescore};
+use super::{Appended, Attempt, Lake};
 use crate::event::{OutcomeCounts, Timestamp};
 use crate::ingest::{Epoch, FeedbackRow};
 use crate::log::{Fold, KEEP, Kind};
@@ -29,6 +29,8 @@ struct Lying {
 struct State {
     random: fastrand::Rng,
     lies: bool,
+    /// Create writes over what is there.
+    careless: bool,
     delayed: Vec<(Path, PutPayload, PutOptions)>,
 }
 
@@ -44,7 +46,7 @@ fn timeout() -> object_store::Error {
 
 impl Lying {
     fn new(seed: u64) -> Self {
-        let state = State { random: fastrand::Rng::with_seed(seed), lies: true, delayed: Vec::new() };
+        let state = State { random: fastrand::Rng::with_seed(seed), lies: true, careless: false, delayed: Vec::new() };
         Self { honest: InMemory::new(), state: Mutex::new(state) }
     }
 
@@ -73,6 +75,9 @@ impl Lying {
 #[async_trait::async_trait]
 impl ObjectStore for Lying {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        if self.state.lock().unwrap().careless {
+            return self.honest.put_opts(location, payload, PutOptions::default()).await;
+        }
         if self.choice(8) == 1 {
             self.deliver().await;
         }
@@ -152,13 +157,12 @@ struct Writer {
 
 impl Writer {
     async fn turn(&mut self, random: &mut fastrand::Rng) -> std::result::Result<(), super::Error> {
-        let mut fold = match self.fold.take() {
-            Some(fold) => fold,
-            None => {
-                let fold = self.lake.load().await?;
-                self.lake.finish_publications(&fold).await?;
-                fold
-            }
+        let mut fold = if let Some(fold) = self.fold.take() {
+            fold
+        } else {
+            let fold = self.lake.load().await?;
+            self.lake.finish_publications(&fold).await?;
+            fold
         };
         self.next_id += 1;
         if random.u8(0..5) == 0 {
@@ -194,7 +198,6 @@ impl Writer {
             1 => self.lake.compact(&mut fold, self.next_id, Timestamp(1000 * Timestamp::DAY_US)).await.map(drop)?,
             _ => {
                 self.lake.refresh(&mut fold).await?;
-                self.lake.finish_publications(&fold).await?;
                 let (from, to) = (fold.end(KEEP).unwrap_or(0), fold.next_number().cast_signed() - 1);
                 let mut next = entry(self.next_id, Kind::Keep, &[(KEEP, from, to)]);
                 next.writer = self.name.to_owned();
@@ -231,7 +234,7 @@ async fn whatever_the_store_claims_every_offset_is_in_the_table_once() {
         let lake = &writers[0].lake;
         let mut fold = lake.load().await.unwrap();
         lake.finish_publications(&fold).await.unwrap();
-        let report = lake.verify(Rescore::No).await.unwrap();
+        let report = lake.verify(&super::verify::Settings::default()).await.unwrap();
         assert_eq!(report.findings, [], "seed {seed}");
         let end = fold.end("t/0").unwrap_or(0);
         assert!(end > 5, "seed {seed}: something was committed");
@@ -241,7 +244,11 @@ async fn whatever_the_store_claims_every_offset_is_in_the_table_once() {
         let before = fold.clone();
         lake.reap(&mut fold).await.unwrap();
         assert_eq!(fold, before);
-        assert_eq!(lake.verify(Rescore::No).await.unwrap().findings, [], "seed {seed}: reaping takes nothing that is needed");
+        assert_eq!(
+            lake.verify(&super::verify::Settings::default()).await.unwrap().findings,
+            [],
+            "seed {seed}: reaping takes nothing that is needed"
+        );
     }
 }
 
@@ -279,4 +286,17 @@ async fn a_delayed_entry_that_arrives_after_its_writer_gave_up_fences_the_writer
     let mut again = entry(2, Kind::Ingest, &[("t/0", 0, 7)]);
     assert!(matches!(lake.append(&mut fold, &mut again).await.unwrap(), Appended::Fenced(_)));
     assert_eq!(lake.load().await.unwrap().end("t/0"), Some(5));
+}
+
+#[tokio::test]
+async fn a_store_that_creates_a_key_twice_is_refused_and_left_clean() {
+    let store = Lying::new(1);
+    store.state.lock().unwrap().lies = false;
+    super::store::probe(&store, &settings("lying")).await.unwrap();
+    store.state.lock().unwrap().careless = true;
+    let refused = super::store::probe(&store, &settings("lying")).await.unwrap_err();
+    assert!(matches!(refused, super::Error::NoConditionalCreate { .. }), "{refused}");
+    assert!(!refused.retry());
+    let left: Vec<ObjectMeta> = store.list(None).try_collect().await.unwrap();
+    assert_eq!(left, []);
 }

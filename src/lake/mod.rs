@@ -16,7 +16,7 @@ mod publish;
 mod stage;
 mod store;
 pub mod tables;
-mod verify;
+pub mod verify;
 pub mod views;
 
 use std::collections::BTreeMap;
@@ -29,7 +29,6 @@ pub use append::Appended;
 pub use error::Error;
 pub use keeper::{Compacted, Expired, Retention};
 pub use names::{Attempt, INTERNAL};
-pub use verify::{Finding, Report, Rescore};
 
 /// Wait before a failed append is tried again.
 const FIRST_WAIT: Duration = Duration::from_millis(50);

@@ -40,6 +40,7 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
         let location = folder.to_str().ok_or_else(|| refused("not a UTF-8 path".to_owned()))?.to_owned();
         return open(&Settings { location, ..settings.clone() });
     }
+    crate::telemetry::install_tls_provider();
     let from_environment = std::env::vars()
         .map(|(key, value)| (key.to_ascii_lowercase(), value))
         .filter(|(key, _)| STORE_VARIABLES.iter().any(|prefix| key.starts_with(prefix)));

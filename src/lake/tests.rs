@@ -145,12 +145,6 @@ async fn a_hint_never_moves_back() {
 }
 
 #[tokio::test]
-async fn a_store_that_creates_a_key_twice_is_refused() {
-    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    super::store::probe(store.as_ref(), &settings("memory")).await.unwrap();
-}
-
-#[tokio::test]
 async fn a_newer_programs_log_is_refused_and_called_so() {
     let lake = Lake::on(Arc::new(InMemory::new()), &settings("memory"));
     lake.store.put(&Path::from("_groundwire/log/000000000001.json"), r#"{"format":2,"new":1}"#.into()).await.unwrap();

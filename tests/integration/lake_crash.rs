@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use groundwire::event::{OutcomeCounts, Timestamp};
 use groundwire::ingest::{Epoch, FeedbackRow};
-use groundwire::lake::{Appended, Attempt, Lake, Rescore, Settings, failpoint};
+use groundwire::lake::{Appended, Attempt, Lake, Settings, failpoint, verify};
 use groundwire::log::{Cursor, Entry, FORMAT, Health, Kind, Outcomes};
 
 use crate::support::scratch;
@@ -108,7 +108,7 @@ fn a_writer_killed_at_any_point_of_a_commit_leaves_a_lake_that_the_next_one_comp
 async fn complete(folder: &str, point: &str) {
     let settings = Settings { location: folder.to_owned(), writer: "checker".to_owned(), ..Settings::default() };
     let lake = Lake::open_to_read(&settings).unwrap();
-    let report = lake.verify(Rescore::No).await.unwrap();
+    let report = lake.verify(&verify::Settings::default()).await.unwrap();
     assert_eq!(report.findings, [], "after {point}");
     assert_eq!(report.rows["feedback"], RECORDS.unsigned_abs(), "after {point}");
     assert_eq!(report.records["accepted"], RECORDS.unsigned_abs(), "after {point}");

@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
     }
 
     fn magic(&mut self, wanted: [u8; 4]) -> Option<()> {
-        (self.take(4)? == wanted).then_some(())
+        (self.take(4)? == wanted.as_slice()).then_some(())
     }
 
     fn unsigned(&mut self) -> Option<u64> {

@@ -17,7 +17,7 @@ pub(super) use feedback::decode_feedback;
 pub(super) use file::{Part, sha256};
 pub use internal::{Answer, Ids};
 pub(super) use internal::{IDS, PARTIALS, decode_ids, decode_partials};
-pub(super) use merge::{merge, read};
+pub(super) use merge::{merge, read, read_without};
 
 use super::Error;
 use crate::alert::Transition;

@@ -6,15 +6,16 @@ use super::Report;
 use crate::event::{Input, OutcomeCounts};
 use crate::lake::names;
 use crate::lake::{Error, Lake};
-use crate::log::{Entry, Fold, Kind};
+use crate::log::{EVALUATE, Entry, Fold, Kind};
 
 /// The table that holds the accepted events of an input.
 const ACCEPTED_TABLES: [(Input, &str); 3] =
     [(Input::Gateway, "interactions"), (Input::Feedback, "feedback"), (Input::Pipeline, "pipeline_events")];
 
 impl Lake {
-    /// Reads every entry that has not been pruned.
-    pub(super) async fn verify_log(&self, fold: &Fold, report: &mut Report) -> Result<(), Error> {
+    /// Reads every entry that has not been pruned. Returns how many of them the evaluator has still to read.
+    pub(super) async fn verify_log(&self, fold: &Fold, report: &mut Report) -> Result<u64, Error> {
+        let mut unread = 0;
         let first = self.first_entry().await?;
         let mut again = (first == 1).then(Fold::default);
         if first > 1 {
@@ -39,6 +40,7 @@ impl Lake {
                 Err(error) => return Err(error),
             };
             report.entries += 1;
+            unread += u64::from(number > fold.cursor(EVALUATE) && entry.kind != Kind::Evaluate);
             if let Some(state) = &mut again
                 && let Err(fenced) = state.apply(&entry)
             {
@@ -60,7 +62,7 @@ impl Lake {
             ("filtered".to_owned(), total.filtered),
             ("rejected".to_owned(), total.rejected.values().sum()),
         ]);
-        Ok(())
+        Ok(unread)
     }
 }
 

@@ -3,11 +3,12 @@
 //! * The log is contiguous and every entry valid; the checkpoint is what the entries fold to.
 //! * The rows that an entry adds are the outcomes that it counts.
 //! * Every live file is there with its size, rows and SHA-256, and no table holds a file that no entry lists.
-//! * Metrics, recomputed from the rows of `interactions`, are what `metrics` says.
-//! * With `Rescore::Yes`, the scores, recomputed from the stored text, are what `interactions` says.
+//! * Metrics, recomputed from the rows of `interactions` and `feedback`, are what `metrics` says.
+//! * With [`Rescore::Yes`], the scores, recomputed from the stored text, are what `interactions` says.
 //!
 //! Reads everything and changes nothing. A lake that is being written to may be verified: what is not published yet is looked
-//! for where it is staged, and hours that the evaluator has not reached are left out.
+//! for where it is staged, and numbers are not judged while the evaluator is behind.
+//! One date is in memory at a time.
 
 mod files;
 mod ledger;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Error, Lake};
+use crate::ingest::FeedbackScale;
 use crate::log::Fold;
 
 /// Findings that are listed; more are only counted.
@@ -33,6 +35,15 @@ pub enum Rescore {
     No,
     /// Yes, where the text is stored and the scorer is the one of this program.
     Yes,
+}
+
+/// What to check, and what the lake itself does not say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// Whether stored text is scored again.
+    pub rescore: Rescore,
+    /// Known names of feedback; without them, metrics of feedback are left out.
+    pub feedback: BTreeMap<String, FeedbackScale>,
 }
 
 /// Something that is not as it should be.
@@ -59,7 +70,7 @@ pub struct Report {
     pub rows: BTreeMap<String, u64>,
     /// Records consumed over the whole life of the lake, by outcome.
     pub records: BTreeMap<String, u64>,
-    /// Values of hours and metrics that were recomputed and compared.
+    /// Rows of `metrics` that were recomputed and compared.
     pub metrics_compared: u64,
     /// Answers that were scored again.
     pub answers_rescored: u64,
@@ -82,13 +93,13 @@ impl Report {
 
 impl Lake {
     /// Checks the lake against itself. An error means that the store or the log could not be read at all.
-    pub async fn verify(&self, rescore: Rescore) -> Result<Report, Error> {
+    pub async fn verify(&self, settings: &Settings) -> Result<Report, Error> {
         let mut report = Report::default();
         let names = self.table_files().await?;
         let fold: Fold = self.load().await?;
-        self.verify_log(&fold, &mut report).await?;
+        let unread = self.verify_log(&fold, &mut report).await?;
         self.verify_files(&fold, &names, &mut report).await?;
-        self.verify_numbers(&fold, rescore, &mut report).await?;
+        self.verify_numbers(&fold, settings, unread, &mut report).await?;
         Ok(report)
     }
 }

@@ -1,68 +1,123 @@
-//! The numbers: reads the tables once, recomputes metrics from `interactions` and compares.
+//! The numbers: reads the tables date by date, recomputes and compares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::recompute::{Hours, Published, compare};
+use arrow::array::ArrayRef;
+
+use super::recompute::Day;
 use super::rescore::Rescorer;
-use super::{Report, Rescore};
-use crate::lake::tables::columns::{INTERACTIONS, METRICS};
-use crate::lake::tables::{self};
+use super::{Report, Rescore, Settings};
+use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
+use crate::lake::tables::{self, schema::Table};
 use crate::lake::{Error, Lake};
-use crate::log::{EVALUATE, Fold};
+use crate::log::Fold;
+
+/// Columns that no metric is made from, and that can be long.
+const NOT_MEASURED: [&str; 11] = [
+    "prompt",
+    "response",
+    "reference",
+    "probability",
+    "embedding",
+    "attributes",
+    "contexts",
+    "sentences",
+    "comment",
+    "correction",
+    "trace_id",
+];
 
 impl Lake {
-    pub(super) async fn verify_numbers(&self, fold: &Fold, rescore: Rescore, report: &mut Report) -> Result<(), Error> {
-        let mut hours = Hours::default();
-        let mut rescorer = match rescore {
-            Rescore::Yes => Some(Rescorer::default()),
-            Rescore::No => None,
-        };
+    /// Differences are judged only if the evaluator has read the whole log.
+    pub(super) async fn verify_numbers(
+        &self,
+        fold: &Fold,
+        settings: &Settings,
+        unread: u64,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if settings.rescore == Rescore::Yes {
+            self.rescore(fold, report).await?;
+        }
+        let mut differences = Vec::new();
+        let tables = [&INTERACTIONS, &FEEDBACK, &METRICS];
+        let dates: BTreeSet<&String> =
+            tables.iter().filter_map(|table| fold.files().get(table.name)).flat_map(BTreeMap::keys).collect();
+        for date in dates {
+            let interactions = self.read_day(fold, &INTERACTIONS, date, report).await?;
+            let feedback = self.read_day(fold, &FEEDBACK, date, report).await?;
+            let metrics = self.read_day(fold, &METRICS, date, report).await?;
+            let scales = settings.feedback.clone();
+            let mut part = Report::default();
+            let step = tokio::task::spawn_blocking(move || {
+                let compared = Day::new(&metrics, interactions, feedback).and_then(|day| day.compare(&scales, &mut part));
+                (compared, part.metrics_compared)
+            });
+            let (compared, count) = step.await.map_err(|error| Error::Task(error.to_string()))?;
+            report.metrics_compared += count;
+            match compared {
+                Ok(found) => differences.extend(found),
+                Err(error) => report.find("numbers", date, format!("cannot be recomputed: {error}")),
+            }
+        }
+        if settings.feedback.is_empty() && fold.files().contains_key(FEEDBACK.name) {
+            report.left_out.push("metrics of feedback: name the configuration, which says what the scores mean".to_owned());
+        }
+        if unread > 0 && !differences.is_empty() {
+            let count = differences.len();
+            report
+                .left_out
+                .push(format!("{count} values that differ: the evaluator has still {unread} entries of the log to read"));
+            return Ok(());
+        }
+        for (place, problem) in differences {
+            report.find("numbers", place, problem);
+        }
+        Ok(())
+    }
+
+    /// Scores the stored answers again, file by file.
+    async fn rescore(&self, fold: &Fold, report: &mut Report) -> Result<(), Error> {
+        let mut rescorer = Rescorer::default();
         for (name, file) in fold.files().get(INTERACTIONS.name).into_iter().flat_map(BTreeMap::values).flatten() {
             let Some(bytes) = self.read_live(fold, name, file).await? else { continue };
             let place = name.clone();
             let step = tokio::task::spawn_blocking(move || {
                 let mut problems = Vec::new();
-                let read = tables::read(&INTERACTIONS, bytes).and_then(|batches| {
-                    for columns in &batches {
-                        hours.add(columns)?;
-                        if let Some(rescorer) = &mut rescorer {
-                            rescorer.check(columns, &place, &mut problems)?;
-                        }
-                    }
-                    Ok(())
-                });
+                let read = tables::read(&INTERACTIONS, bytes)
+                    .and_then(|batches| batches.iter().try_for_each(|columns| rescorer.check(columns, &place, &mut problems)));
                 if let Err(error) = read {
                     problems.push((place, format!("cannot be read: {error}")));
                 }
-                (hours, rescorer, problems)
+                (rescorer, problems)
             });
             let problems;
-            (hours, rescorer, problems) = step.await.map_err(|error| Error::Task(error.to_string()))?;
+            (rescorer, problems) = step.await.map_err(|error| Error::Task(error.to_string()))?;
             for (place, problem) in problems {
-                report.find("numbers", place, problem);
+                report.find("scores", place, problem);
             }
         }
-        report.answers_rescored = rescorer.map_or(0, |rescorer| rescorer.rescored());
-
-        let mut published = Published::default();
-        for (name, file) in fold.files().get(METRICS.name).into_iter().flat_map(BTreeMap::values).flatten() {
-            let Some(bytes) = self.read_live(fold, name, file).await? else { continue };
-            let step = tokio::task::spawn_blocking(move || {
-                let read =
-                    tables::read(&METRICS, bytes).and_then(|batches| batches.iter().try_for_each(|columns| published.add(columns)));
-                (published, read)
-            });
-            let read;
-            (published, read) = step.await.map_err(|error| Error::Task(error.to_string()))?;
-            if let Err(error) = read {
-                report.find("numbers", name, format!("cannot be read: {error}"));
-            }
-        }
-        // An entry of the evaluator is the last at best; anything else after its cursor may still move a window.
-        let behind = (fold.next_number() - 1).saturating_sub(fold.cursor(EVALUATE));
-        if fold.files().contains_key(METRICS.name) {
-            compare(hours, &published, behind, report);
-        }
+        report.answers_rescored = rescorer.rescored();
         Ok(())
+    }
+
+    /// The columns of all files of a table and date. What is missing or damaged has been reported by the check of the files.
+    async fn read_day(
+        &self,
+        fold: &Fold,
+        table: &'static Table,
+        date: &str,
+        report: &mut Report,
+    ) -> Result<Vec<Vec<ArrayRef>>, Error> {
+        let mut batches = Vec::new();
+        for (name, file) in fold.files().get(table.name).and_then(|dates| dates.get(date)).into_iter().flatten() {
+            let Some(bytes) = self.read_live(fold, name, file).await? else { continue };
+            let read = tokio::task::spawn_blocking(move || tables::read_without(table, bytes, &NOT_MEASURED)).await;
+            match read.map_err(|error| Error::Task(error.to_string()))? {
+                Ok(read) => batches.extend(read),
+                Err(error) => report.find("numbers", name, format!("cannot be read: {error}")),
+            }
+        }
+        Ok(batches)
     }
 }

@@ -1,7 +1,8 @@
-//! Metrics from the rows of `interactions`, by hour and over all groups, against the rows of `metrics`.
+//! The rows of one date, through `evaluate`'s own formulas, against the rows of `metrics` of that date.
 //!
-//! Counts and sums add up over groups, so neither the groups nor their cap matters here. Compared are the metrics that are
-//! made from requests alone, by their latest revisions: counts exactly, sums within the rounding of one f64 per group.
+//! Compared are the latest revisions of metrics that are made from requests, or from feedback by its own time: counts
+//! exactly, sums and values within the rounding of a sum. Left out are drift and ages, which need more than one date,
+//! pipelines, and feedback by the time of its answer, which is revised at most hourly.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,22 +10,35 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
+use hashbrown::HashSet;
 
 use super::Report;
+use crate::evaluate::{MetricRow, Recomputation, StoredFeedback};
 use crate::event::{Input, Safety, SafetyStage, Text, Timestamp};
-use crate::ingest::SCORE_COLUMNS;
-use crate::lake::tables::columns::{INTERACTIONS, METRICS};
+use crate::ingest::{FeedbackScale, SCORE_COLUMNS, polarity};
+use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
 use crate::lake::tables::schema::Table;
-use crate::measure::registry::{Field, Inputs, Metric, Registry, Term, Value};
+use crate::measure::registry::Value;
 use crate::measure::{
-    Accumulator, Answer, AnswerState, CostStatus, DIMENSIONS, Group, Measure, Partial, StatusClass, billionths, micros_from_ms,
-    observe_safety,
+    Answer, AnswerState, CostStatus, Dimension, Group, Inputs, Metric, Registry, StatusClass, billionths, micros_from_ms,
 };
 
-/// Windows that are compared: every metric is published by the hour.
-const WINDOW_S: i64 = 3_600;
 /// Relative difference that the rounding of sums explains.
 const TOLERANCE: f64 = 1e-9;
+/// Dimensions that requests can be grouped by.
+const REQUEST_DIMENSIONS: [Dimension; 7] = [
+    Dimension::Tenant,
+    Dimension::App,
+    Dimension::ResponseModel,
+    Dimension::PromptVersion,
+    Dimension::Variant,
+    Dimension::Environment,
+    Dimension::Index,
+];
+/// The metric that every request counts in.
+const REQUESTS: &str = "requests";
+/// End of the names of metrics by the time of the answer.
+const BY_ANSWER: &str = "_by_answer";
 
 /// Columns of one batch by name.
 pub(super) struct Columns<'a> {
@@ -63,29 +77,193 @@ impl Columns<'_> {
     }
 }
 
-/// Partials of requests by scorer, over all groups, in panes of an hour.
-#[derive(Default)]
-pub(super) struct Hours {
-    by_scorer: BTreeMap<Option<Arc<str>>, Accumulator>,
+/// Metric, window, its length, group, scorer.
+type Key = (Arc<str>, Timestamp, i64, Group, Option<Arc<str>>);
+
+/// What is compared of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Numbers {
+    n: i64,
+    bad_n: i64,
+    sum: f64,
+    value: Option<f64>,
 }
 
-impl Hours {
-    pub(super) fn add(&mut self, arrays: &[ArrayRef]) -> Result<(), ArrowError> {
-        let columns = Columns { table: &INTERACTIONS, arrays };
-        for row in 0..columns.array("event_time")?.len() {
-            let answer = answer(&columns, row)?;
+impl Numbers {
+    fn of(row: &MetricRow) -> Self {
+        Self { n: row.n, bad_n: row.bad_n, sum: row.sum, value: row.value }
+    }
+
+    fn agrees(&self, other: &Self) -> bool {
+        let close = |a: f64, b: f64| (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1.0);
+        let values = match (self.value, other.value) {
+            (Some(a), Some(b)) => close(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        self.n == other.n && self.bad_n == other.bad_n && close(self.sum, other.sum) && values
+    }
+}
+
+/// The rows of one date.
+pub(super) struct Day {
+    published: BTreeMap<Key, (i64, Numbers)>,
+    interactions: Vec<Vec<ArrayRef>>,
+    feedback: Vec<Vec<ArrayRef>>,
+}
+
+impl Day {
+    /// From the columns of all files of that date.
+    pub(super) fn new(
+        metrics: &[Vec<ArrayRef>],
+        interactions: Vec<Vec<ArrayRef>>,
+        feedback: Vec<Vec<ArrayRef>>,
+    ) -> Result<Self, ArrowError> {
+        let mut day = Self { published: BTreeMap::new(), interactions, feedback };
+        for arrays in metrics {
+            day.publish(&Columns { table: &METRICS, arrays })?;
+        }
+        Ok(day)
+    }
+
+    fn publish(&mut self, columns: &Columns<'_>) -> Result<(), ArrowError> {
+        for row in 0..columns.array("metric")?.len() {
+            let group = group(columns, &Dimension::ALL, row)?;
+            let whole = |name: &str| columns.integer(name, row).map(Option::unwrap_or_default);
+            let metric: Arc<str> = columns.text("metric", row)?.unwrap_or_default().into();
             let scorer = columns.text("scorer", row)?.map(Arc::from);
-            let hour = columns.time("event_time", row)?.floor(Timestamp::HOUR_US);
-            let mut cells = self.by_scorer.entry(scorer).or_default().at(hour, 0);
-            answer.observe(&mut cells);
-            let lists = columns.array("safety")?.as_list::<i32>();
-            if lists.is_valid(row) {
-                let found = lists.value(row);
-                observe_safety(&safety(found.as_struct()), &mut cells);
+            let key = (metric, columns.time("window_start", row)?, whole("window_s")?, group, scorer);
+            let sum = columns.float("sum", row)?.unwrap_or_default();
+            let numbers = Numbers { n: whole("n")?, bad_n: whole("bad_n")?, sum, value: columns.float("value", row)? };
+            let revision = whole("revision")?;
+            let known = self.published.entry(key).or_insert((i64::MIN, numbers));
+            if revision > known.0 {
+                *known = (revision, numbers);
             }
         }
         Ok(())
     }
+
+    /// Recomputes and compares; the differences as (place, problem).
+    pub(super) fn compare(
+        self,
+        scales: &BTreeMap<String, FeedbackScale>,
+        report: &mut Report,
+    ) -> Result<Vec<(String, String)>, ArrowError> {
+        let registry = match Registry::builtin() {
+            Ok(registry) => Arc::new(registry),
+            Err(error) => return Ok(vec![("schemas/metrics.yaml".to_owned(), error.to_string())]),
+        };
+        let comparable: HashSet<&str> = registry
+            .metrics()
+            .iter()
+            .filter(|metric| is_comparable(metric, scales.is_empty()))
+            .map(|metric| &*metric.name)
+            .collect();
+        let recomputed: BTreeMap<Key, Numbers> = self
+            .recompute(scales, Arc::clone(&registry))?
+            .into_iter()
+            .map(|row| {
+                let numbers = Numbers::of(&row);
+                ((row.metric, row.window_start, row.window_s, (*row.group).clone(), row.scorer), numbers)
+            })
+            .collect();
+        // The evaluator closes windows in order, so whatever ends before the last published one has been published.
+        let mut closed: BTreeMap<(&Arc<str>, i64), Timestamp> = BTreeMap::new();
+        let mut differences = Vec::new();
+        for (key, (_, found)) in self.published.iter().filter(|(key, _)| comparable.contains(&*key.0)) {
+            let last = closed.entry((&key.0, key.2)).or_insert(key.1);
+            *last = (*last).max(key.1);
+            report.metrics_compared += 1;
+            match recomputed.get(key) {
+                Some(expected) if expected.agrees(found) => {}
+                None if found.n == 0 && found.bad_n == 0 => {}
+                expected => differences.push((place(key), format!("recomputed {expected:?}, published {found:?}"))),
+            }
+        }
+        for (key, expected) in recomputed.iter().filter(|(key, _)| comparable.contains(&*key.0)) {
+            let is_closed = closed.get(&(&key.0, key.2)).is_some_and(|last| key.1 <= *last);
+            if is_closed && !self.published.contains_key(key) {
+                differences.push((place(key), format!("recomputed {expected:?}, but not published")));
+            }
+        }
+        Ok(differences)
+    }
+
+    fn recompute(&self, scales: &BTreeMap<String, FeedbackScale>, registry: Arc<Registry>) -> Result<Vec<MetricRow>, ArrowError> {
+        let groups: HashSet<(i32, Group)> = self.published.keys().map(|key| (key.1.days(), key.3.clone())).collect();
+        // A dimension that requests are not grouped by has no value in any row of theirs.
+        let of_requests: HashSet<&Group> = self.published.keys().filter(|key| &*key.0 == REQUESTS).map(|key| &key.3).collect();
+        let group_by: Vec<Dimension> = REQUEST_DIMENSIONS
+            .into_iter()
+            .filter(|dimension| of_requests.iter().any(|group| group.get(*dimension).is_some()))
+            .collect();
+        let mut recomputation = Recomputation::new(groups);
+        let mut last = Timestamp(0);
+        for arrays in &self.interactions {
+            let columns = Columns { table: &INTERACTIONS, arrays };
+            for row in 0..columns.array("event_time")?.len() {
+                let at = columns.time("event_time", row)?;
+                last = last.max(at);
+                let scorer = columns.text("scorer", row)?.map(Arc::from);
+                let lists = columns.array("safety")?.as_list::<i32>();
+                let found = lists.is_valid(row).then(|| lists.value(row));
+                let findings = found.as_ref().map(|found| safety(found.as_struct())).unwrap_or_default();
+                recomputation.answer(at, &group(&columns, &group_by, row)?, scorer.as_ref(), &answer(&columns, row)?, &findings);
+            }
+        }
+        last = last.max(self.add_feedback(scales, &mut recomputation)?);
+        let through = last.plus(2 * Timestamp::DAY_US);
+        Ok(recomputation.finish(&Input::ALL.map(|input| (input, through)).into(), registry))
+    }
+
+    /// Feedback counts under the group that was known when it was read, which its first revision says.
+    fn add_feedback(
+        &self,
+        scales: &BTreeMap<String, FeedbackScale>,
+        recomputation: &mut Recomputation,
+    ) -> Result<Timestamp, ArrowError> {
+        let mut last = Timestamp(0);
+        for arrays in &self.feedback {
+            let columns = Columns { table: &FEEDBACK, arrays };
+            for row in 0..columns.array("event_time")?.len() {
+                if columns.integer("revision", row)? != Some(0) {
+                    continue;
+                }
+                let at = columns.time("event_time", row)?;
+                last = last.max(at);
+                let name = columns.text("name", row)?.unwrap_or_default();
+                let score = columns.float("score", row)?;
+                recomputation.feedback(&StoredFeedback {
+                    at,
+                    group: &group(&columns, &[Dimension::Tenant, Dimension::App], row)?,
+                    name,
+                    score: score.map(billionths),
+                    polarity: polarity(scales.get(name).copied(), score),
+                    answer: None,
+                });
+            }
+        }
+        Ok(last)
+    }
+}
+
+fn place((metric, start, window_s, group, _): &Key) -> String {
+    let values: Vec<&str> = group.0.iter().flatten().map(|value| &**value).collect();
+    format!("{metric} at {start} over {window_s} s of [{}]", values.join(", "))
+}
+
+fn is_comparable(metric: &Metric, no_scales: bool) -> bool {
+    let from_rows = !matches!(metric.value, Value::Age(_) | Value::Drift { .. } | Value::Service(_));
+    let feedback = metric.inputs == Inputs::of(Input::Feedback) && !no_scales && !metric.name.ends_with(BY_ANSWER);
+    from_rows && (metric.inputs == Inputs::of(Input::Gateway) || feedback)
+}
+
+fn group(columns: &Columns<'_>, dimensions: &[Dimension], row: usize) -> Result<Group, ArrowError> {
+    let mut group = Group::default();
+    for dimension in dimensions {
+        group.0[*dimension as usize] = columns.text(dimension.as_str(), row)?.map(Arc::from);
+    }
+    Ok(group)
 }
 
 fn safety(found: &arrow::array::StructArray) -> Vec<Safety<'_>> {
@@ -142,155 +320,4 @@ fn answer(columns: &Columns<'_>, row: usize) -> Result<Answer, ArrowError> {
         scores,
         ..Answer::new(status)
     })
-}
-
-/// Sums that add up over groups.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Sums {
-    n: i64,
-    bad_n: i64,
-    sum: f64,
-}
-
-impl Sums {
-    fn differs(&self, other: &Self) -> bool {
-        let sums_differ = (self.sum - other.sum).abs() > TOLERANCE * self.sum.abs().max(other.sum.abs()).max(1.0);
-        self.n != other.n || self.bad_n != other.bad_n || sums_differ
-    }
-}
-
-/// Metric, scorer, hour.
-type Key = (Arc<str>, Option<Arc<str>>, Timestamp);
-
-/// Values of the group's columns.
-type GroupValues = Vec<Option<Arc<str>>>;
-
-/// Hourly rows of `metrics`: the latest revision of each, by group.
-#[derive(Default)]
-pub(super) struct Published {
-    rows: BTreeMap<(Key, GroupValues), (i64, Sums)>,
-}
-
-impl Published {
-    pub(super) fn add(&mut self, arrays: &[ArrayRef]) -> Result<(), ArrowError> {
-        let columns = Columns { table: &METRICS, arrays };
-        for row in 0..columns.array("metric")?.len() {
-            if columns.integer("window_s", row)? != Some(WINDOW_S) {
-                continue;
-            }
-            let metric = columns.text("metric", row)?.unwrap_or_default();
-            let key = (metric.into(), columns.text("scorer", row)?.map(Arc::from), columns.time("window_start", row)?);
-            let mut group = Vec::with_capacity(DIMENSIONS.len());
-            for dimension in DIMENSIONS {
-                group.push(columns.text(dimension, row)?.map(Arc::from));
-            }
-            let whole = |name: &str| columns.integer(name, row).map(Option::unwrap_or_default);
-            let sums = Sums { n: whole("n")?, bad_n: whole("bad_n")?, sum: columns.float("sum", row)?.unwrap_or_default() };
-            let revision = whole("revision")?;
-            let known = self.rows.entry((key, group)).or_insert((i64::MIN, sums));
-            if revision > known.0 {
-                *known = (revision, sums);
-            }
-        }
-        Ok(())
-    }
-
-    fn by_hour(&self) -> BTreeMap<Key, Sums> {
-        let mut hours: BTreeMap<Key, Sums> = BTreeMap::new();
-        for ((key, _), (_, sums)) in &self.rows {
-            let total = hours.entry(key.clone()).or_default();
-            total.n += sums.n;
-            total.bad_n += sums.bad_n;
-            total.sum += sums.sum;
-        }
-        hours
-    }
-}
-
-/// Lists every hour and metric that differs. While the evaluator is `behind` entries of the log, differences are expected.
-pub(super) fn compare(hours: Hours, published: &Published, behind: u64, report: &mut Report) {
-    let registry = match Registry::builtin() {
-        Ok(registry) => registry,
-        Err(error) => return report.find("numbers", "schemas/metrics.yaml", error.to_string()),
-    };
-    let published = published.by_hour();
-    let hourly: Vec<&Metric> = registry.metrics().iter().filter(|metric| comparable(metric)).collect();
-    let mut recomputed: BTreeMap<Key, Sums> = BTreeMap::new();
-    let mut all: BTreeMap<Timestamp, BTreeMap<Measure, Partial>> = BTreeMap::new();
-    for (scorer, mut accumulator) in hours.by_scorer {
-        let mut of_scorer: BTreeMap<Timestamp, BTreeMap<Measure, Partial>> = BTreeMap::new();
-        for row in accumulator.take(vec![Group::default()]).rows {
-            of_scorer.entry(row.pane).or_default().entry(row.measure).or_default().merge(&row.partial);
-            all.entry(row.pane).or_default().entry(row.measure).or_default().merge(&row.partial);
-        }
-        for (hour, cells) in &of_scorer {
-            for metric in hourly.iter().filter(|metric| metric.scored) {
-                if let Some(sums) = sums(metric, cells) {
-                    recomputed.insert((Arc::clone(&metric.name), scorer.clone(), *hour), sums);
-                }
-            }
-        }
-    }
-    for (hour, cells) in &all {
-        for metric in hourly.iter().filter(|metric| !metric.scored) {
-            if let Some(sums) = sums(metric, cells) {
-                recomputed.insert((Arc::clone(&metric.name), None, *hour), sums);
-            }
-        }
-    }
-    let mut differences = Vec::new();
-    for ((metric, scorer, hour), found) in
-        published.iter().filter(|((name, _, _), _)| hourly.iter().any(|metric| metric.name == *name))
-    {
-        report.metrics_compared += 1;
-        let expected = recomputed.get(&(Arc::clone(metric), scorer.clone(), *hour)).copied().unwrap_or_default();
-        if expected.differs(found) {
-            differences.push((format!("{metric} at {hour}"), format!("recomputed {expected:?}, published {found:?}")));
-        }
-    }
-    if behind > 1 && !differences.is_empty() {
-        let left_out = "the evaluator is behind the log, so hours that differ from the rows are not judged";
-        report.left_out.push(format!("{left_out} ({} of {} values, {behind} entries)", differences.len(), report.metrics_compared));
-    } else {
-        for (place, problem) in differences {
-            report.find("numbers", place, problem);
-        }
-    }
-}
-
-/// Made from requests alone, published by the hour, with sums that add up.
-fn comparable(metric: &Metric) -> bool {
-    let whole = |terms: &[Term]| terms.iter().all(|term| term.field != Field::Sum);
-    let adds_up = match &metric.value {
-        Value::Count(_) | Value::Total(_) | Value::Mean(_) => true,
-        Value::Rate { numerator, denominator, without } => whole(numerator) && whole(denominator) && whole(without),
-        _ => false,
-    };
-    adds_up && metric.inputs == Inputs::of(Input::Gateway) && metric.windows.iter().any(|window| window.seconds() == WINDOW_S)
-}
-
-fn sums(metric: &Metric, cells: &BTreeMap<Measure, Partial>) -> Option<Sums> {
-    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    match &metric.value {
-        Value::Count(measure) => {
-            let n = cells.get(measure)?.n;
-            Some(Sums { n: signed(n), bad_n: 0, sum: n as f64 })
-        }
-        Value::Total(measure) | Value::Mean(measure) => {
-            let partial = cells.get(measure)?;
-            let sum = partial.sum as f64 / measure.info().scale as f64;
-            Some(Sums { n: signed(partial.n), bad_n: signed(partial.bad_n), sum })
-        }
-        Value::Rate { numerator, denominator, without } => {
-            let total = |terms: &[Term]| -> i64 {
-                let of = |term: &Term| {
-                    cells.get(&term.measure).map_or(0, |partial| if term.field == Field::Bad { partial.bad_n } else { partial.n })
-                };
-                signed(terms.iter().map(of).sum())
-            };
-            let bad_n = total(numerator);
-            Some(Sums { n: (total(denominator) - total(without)).max(0), bad_n, sum: bad_n as f64 })
-        }
-        _ => None,
-    }
 }
