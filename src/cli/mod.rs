@@ -4,6 +4,7 @@
 
 mod alerts;
 mod check;
+mod demo;
 mod lake;
 mod log;
 mod run;
@@ -79,6 +80,8 @@ enum Command {
     Alerts(alerts::Arguments),
     #[command(about = "Check the configuration, the rules and the connections", long_about = check::ABOUT)]
     Check(check::Arguments),
+    #[command(about = "Play a simulated company's bad day and show what is found", long_about = demo::ABOUT)]
+    Demo(demo::Arguments),
     #[command(about = "Score answers from a file, one JSON object per line", long_about = score::ABOUT)]
     Score(score::Arguments),
     #[command(about = "Run the service", long_about = run::ABOUT)]
@@ -116,6 +119,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result {
     match command {
         Command::Alerts(arguments) => alerts::run(&arguments, out),
         Command::Check(arguments) => check::run(&arguments, out),
+        Command::Demo(arguments) => demo::run(&arguments, out),
         Command::Score(arguments) => score::run(&arguments, out),
         Command::Run(arguments) => run::run(&arguments, out),
         Command::Verify(arguments) => verify::run(&arguments, out),

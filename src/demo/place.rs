@@ -204,6 +204,7 @@ directory = "topics"
 
 [lake]
 url = "lake"
+# Often, since an hour passes in a few seconds.
 epoch_interval = "1s"
 
 [time]
