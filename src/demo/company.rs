@@ -168,6 +168,8 @@ pub(super) fn feedback(chance: &mut Chance, request: &Request, delay_s: f64, nam
         comment: None,
         source,
         user_id: request.user_id.clone(),
+        tenant: request.tenant,
+        app: request.app,
     }
 }
 

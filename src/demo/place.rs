@@ -205,7 +205,7 @@ directory = "topics"
 [lake]
 url = "lake"
 # Often, since an hour passes in a few seconds.
-epoch_interval = "1s"
+epoch_interval = "500ms"
 
 [time]
 # The traffic is played faster than it happened, so its own times decide.

@@ -120,6 +120,8 @@ pub(super) struct Feedback {
     pub(super) comment: Option<&'static str>,
     pub(super) source: &'static str,
     pub(super) user_id: String,
+    pub(super) tenant: &'static str,
+    pub(super) app: &'static str,
 }
 
 /// The answer that feedback is about.
