@@ -134,6 +134,7 @@ impl Place {
         write_once(self.scenario(), &(played + "\n"))?;
         make(self.topics())?;
         make(self.mail())?;
+        make(self.lake())?;
         let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         write_once(self.key(), &(key + "\n"))?;
         write_once(self.config(), SETTINGS)
