@@ -431,8 +431,12 @@ impl Source for KafkaSource {
         let mut list = TopicPartitionList::new();
         for id in ours {
             if self.paused.remove(id) {
-                if let Some(reading) = self.reading.iter().find(|reading| reading.id == *id) {
+                if let Some(reading) = self.reading.iter_mut().find(|reading| reading.id == *id) {
                     seek(&self.consumer, reading)?;
+                    // The notice of the end was thrown away with the queue when the partition was paused.
+                    if reading.end.is_some_and(|end| reading.next >= end) {
+                        reading.end_reached = reading.next;
+                    }
                 }
                 list.add_partition(&id.topic, id.partition);
             }
