@@ -114,7 +114,7 @@ async fn play(
     // If nobody waits for the handle any more, the player has failed, and the service ends with it.
     let mut service = Box::pin(runtime::run(config, secrets, Until::Told, telemetry, |handle| drop(started.send(handle))));
     let handle = tokio::select! {
-        ended = &mut service => return ended.map_err(failed).and(Err(Failure::operational(STOPPED))),
+        ended = &mut service => return ended.map_err(failed).and_then(|()| Err(Failure::operational(STOPPED))),
         played = player.play(handle, out) => played?,
     };
     let played = Duration::from_micros(clock::wall().0.saturating_sub(began.0).unsigned_abs());
