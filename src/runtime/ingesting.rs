@@ -286,7 +286,8 @@ impl Ingesting {
                 .collect();
             let ends: Vec<_> = epoch.offsets.iter().map(|(partition, (_, to))| (partition.clone(), *to)).collect();
             if let Ok(mut assigned) = standing.assigned.lock() {
-                *assigned = cursors.iter().map(|cursor| cursor.input.clone()).collect();
+                // Not only those that moved: a quiet partition is read too.
+                *assigned = health.inputs.keys().cloned().collect();
             }
             let attempt = Attempt::new(super::random_id(), &cursors);
             let began = clock::wall();

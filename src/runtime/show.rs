@@ -32,15 +32,18 @@ pub(super) fn committed(board: &Board, telemetry: &Telemetry, entry: &Entry) {
     board.update(|status| {
         status.last_commit = Some(Commit { number: entry.number, at: entry.written_at, rows, bytes });
         if entry.kind == Kind::Ingest {
-            let paused = |name: &str| status.inputs.iter().find(|input| input.name == name).and_then(|input| input.paused.clone());
+            let earlier = std::mem::take(&mut status.inputs);
+            let earlier = |name: &str| earlier.iter().find(|input| input.name == name);
+            // Every partition that is read, not only those that moved.
             status.inputs = entry
-                .cursors
+                .health
+                .inputs
                 .iter()
-                .map(|cursor| InputStatus {
-                    paused: paused(&cursor.input),
-                    lag: entry.health.inputs.get(&cursor.input).and_then(|health| health.lag),
-                    watermark: entry.watermarks.get(&cursor.input).copied(),
-                    name: cursor.input.clone(),
+                .map(|(name, health)| InputStatus {
+                    name: name.clone(),
+                    lag: health.lag,
+                    watermark: entry.watermarks.get(name).copied().or_else(|| earlier(name).and_then(|input| input.watermark)),
+                    paused: earlier(name).and_then(|input| input.paused.clone()),
                 })
                 .collect();
             for (input, counts) in &entry.outcomes.records {

@@ -146,8 +146,8 @@ impl Comparison {
         found
     }
 
-    /// Whether a number or name of the contexts has none of its company there: of the words around it in the sentence that the contexts know,
-    /// not one stands near any place of it.
+    /// Whether a number or name of the contexts has none of its company there: of the words around it in the sentence that
+    /// the contexts know, not one stands near any place of it.
     fn is_misplaced(&self, at: usize, token: &Token, index: &Index) -> bool {
         let is_name = token.kind == Kind::Word && token.marks.has(Marks::CAPITAL) && token.weight >= NAME_WEIGHT;
         if !(is_name || token.kind == Kind::Number) || !index.contains(token.key) {

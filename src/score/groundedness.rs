@@ -6,9 +6,9 @@
 //! score = 1 / (1 + exp(slope · ln(floor + pool) + scatter · outside² + intercept))
 //! ```
 //!
-//! `novel` and `words` are the sentence's novel and whole weight in words of six bits; `outside` is the share of the answer's weight that
-//! stands outside the passages its sentences are closest to. The root in `risk` keeps a long sentence from being guilty of its length; the power mean leans towards the
-//! worst sentence and grows only slowly with their number.
+//! `novel` and `words` are the sentence's novel and whole weight in words of six bits; `outside` is the share of the
+//! answer's weight that stands outside the passages its sentences are closest to. The root in `risk` keeps a long sentence
+//! from being guilty of its length; the power mean leans towards the worst sentence and grows only slowly with their number.
 //!
 //! Every weight is ≥ 0, so more evidence of departure never raises the score. The constants were fitted by
 //! `tests/quality/fit.py` on public labelled sets, every set and class counting alike, so that 0.5 is the decision

@@ -2,10 +2,11 @@
 //!
 //! A [`Scorer`] reads one answer with its question and contexts and says in which state it is, whether its sentences are
 //! supported, and how relevant answer and contexts are. No model is run: the evidence is shared words, numbers, names
-//! and opposites, read in one pass of about twenty microseconds for a usual answer.
+//! and opposites, read some forty microseconds for a usual answer.
 //!
-//! Guaranteed: the same input gives the same scores on every machine; time and memory grow linearly with the text, whatever it holds; nothing is
-//! allocated per token once the buffers have grown; every score is monotone in each piece of evidence.
+//! Guaranteed: the same input gives the same scores however many answers were read before; time and memory grow linearly
+//! with the text, whatever it holds; nothing is allocated per token once the buffers have grown; groundedness is monotone in
+//! each piece of evidence.
 //!
 //! Not done: judging facts the contexts do not speak of, following a paraphrase that shares no word, resolving
 //! pronouns, or reading synonyms and opposites in languages other than English. See `docs/quality.md` for what was measured.

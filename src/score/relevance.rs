@@ -86,8 +86,8 @@ impl Question {
         (found / self.weight).powf(EASE_OF_ANSWERS)
     }
 
-    /// How much of the question's weight stands among `tokens`, 0–1. As in BM25, a word counts for more the more often it stands there,
-    /// with less and less gain, and for less in a long text.
+    /// How much of the question's weight stands among `tokens`, 0–1. As in BM25, a word counts for more the more often it
+    /// stands there, with less and less gain, and for less in a long text.
     fn covered(&mut self, tokens: &[Token]) -> f64 {
         let mut length = 0.0;
         let mut answers = self.wanted == Wanted::Anything;
