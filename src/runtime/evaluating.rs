@@ -297,7 +297,9 @@ impl Evaluating {
 
     /// The owner of the lowest partition evaluates; another steps in when the evaluator has been silent for a while.
     fn is_my_turn(&self, fold: &Fold) -> bool {
-        let owner = match (fold.ends().keys().next(), self.standing.assigned.lock()) {
+        // Progress over the log itself stands among the ends; a partition has a slash.
+        let lowest = fold.ends().keys().find(|input| input.contains('/'));
+        let owner = match (lowest, self.standing.assigned.lock()) {
             (Some(lowest), Ok(assigned)) => assigned.contains(lowest),
             _ => true,
         };
