@@ -74,7 +74,7 @@ impl Journal {
     pub async fn fold(&self) -> Result<Fold, lake::Error> {
         let mut fold = self.fold.lock().await;
         self.lake.refresh(&mut fold).await?;
-        self.end.send_replace(fold.next_number());
+        self.tell(&fold);
         Ok(fold.clone())
     }
 
@@ -82,6 +82,11 @@ impl Journal {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.end.subscribe()
+    }
+
+    /// Wakes who waits for entries, but only if there are new ones.
+    fn tell(&self, fold: &Fold) {
+        self.end.send_if_modified(|end| std::mem::replace(end, fold.next_number()) != fold.next_number());
     }
 
     /// Appends an entry and publishes its files. Tries until it stands, is fenced, or the process must end.
@@ -95,7 +100,7 @@ impl Journal {
             match self.lake.append(&mut fold, &mut entry).await {
                 Ok(Appended::Committed { checkpoint_due, .. }) => break checkpoint_due,
                 Ok(Appended::Fenced(fenced)) => {
-                    self.end.send_replace(fold.next_number());
+                    self.tell(&fold);
                     return Err(NotCommitted::Fenced(fenced));
                 }
                 Err(error) => self.unwritable("append", error, &mut wait, shutdown).await?,
@@ -115,7 +120,7 @@ impl Journal {
             kept.pop_first();
         }
         drop(kept);
-        self.end.send_replace(fold.next_number());
+        self.tell(&fold);
         Ok(entry)
     }
 

@@ -125,7 +125,8 @@ struct Reading {
 
 impl Reading {
     fn health(&self) -> InputHealth {
-        let caught_up = self.end_reached >= self.next;
+        // The notice of the end is lost when a partition is paused there; the end that the client saw tells as well.
+        let caught_up = self.end_reached >= self.next || self.end.is_some_and(|end| self.next >= end);
         let end = self.end.map(|end| end.max(self.next));
         // Marks of transactions lie between the last record and the end, so that the difference need not become 0.
         let lag = if caught_up { Some(0) } else { end.map(|end| end - self.next) };
@@ -181,6 +182,7 @@ impl KafkaSource {
                     let mut same = self.reading.iter_mut().filter(|reading| reading.id.partition == partition);
                     if let (Some(only), None) = (same.next(), same.next()) {
                         only.end_reached = only.next;
+                        only.end = only.end.max(Some(only.next));
                         self.observe();
                     }
                 }
@@ -430,12 +432,8 @@ impl Source for KafkaSource {
         let mut list = TopicPartitionList::new();
         for id in ours {
             if self.paused.remove(id) {
-                if let Some(reading) = self.reading.iter_mut().find(|reading| reading.id == *id) {
+                if let Some(reading) = self.reading.iter().find(|reading| reading.id == *id) {
                     seek(&self.consumer, reading)?;
-                    // The notice of the end was thrown away with the queue when the partition was paused.
-                    if reading.end.is_some_and(|end| reading.next >= end) {
-                        reading.end_reached = reading.next;
-                    }
                 }
                 list.add_partition(&id.topic, id.partition);
             }
