@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Environment variable that arms a point: `<name>:<passage, from 1>`.
 pub const VARIABLE: &str = "GROUNDWIRE_FAILPOINT";
 
-/// Points that exist, in the order in which an epoch passes them.
-pub const POINTS: [&str; 12] = [
+/// Points that exist: first those that an epoch passes, in order, then the evaluator's and the sender's.
+pub const POINTS: [&str; 14] = [
     "stage",
     "staged",
     "dead_letter",
@@ -19,10 +19,12 @@ pub const POINTS: [&str; 12] = [
     "publish",
     "published",
     "checkpoint",
+    "acknowledge",
     "snapshot",
     "claim",
+    "claimed",
     "send",
-    "acknowledge",
+    "sent",
 ];
 
 struct Armed {

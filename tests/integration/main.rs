@@ -14,6 +14,8 @@ mod check;
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
+mod kafka_crash;
+#[cfg(test)]
 mod kafka_service;
 #[cfg(test)]
 mod kafka_source;

@@ -9,6 +9,7 @@ pub(crate) mod guardian;
 pub(crate) mod kafka;
 pub(crate) mod python;
 pub(crate) mod service;
+pub(crate) mod setting;
 pub(crate) mod smtp;
 pub(crate) mod tls;
 pub(crate) mod traffic;

@@ -94,6 +94,34 @@ const TEXTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// How the provider does in [`steady`] traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// Every request is answered.
+    Well,
+    /// Every second request fails.
+    Failing,
+}
+
+/// Four requests a minute and partition of one tenant, in order.
+pub(crate) fn steady(tenant: &str, partitions: i32, minutes: std::ops::Range<i64>, health: Health) -> Vec<Made> {
+    let mut made = Vec::new();
+    for minute in minutes {
+        for second in [5, 20, 35, 50] {
+            let time_ms = START_MS + minute * 60_000 + second * 1_000;
+            let status = if health == Health::Failing && second % 2 == 0 { 500 } else { 200 };
+            made.extend((0..partitions).map(|partition| Made {
+                partition,
+                time_ms,
+                value: format!(
+                    r#"{{"event_time":{time_ms},"request_id":"{tenant}-{partition}-{time_ms}","tenant":"{tenant}","app":"support-bot","response_model":"small-1","prompt_version":"v1","http_status":{status},"latency_ms":250.0,"usage":{{"input_tokens":100,"output_tokens":20}}}}"#
+                ),
+            }));
+        }
+    }
+    made
+}
+
 /// One last record per partition, four hours after the start of `minutes` of traffic, so that the windows before it close.
 pub(crate) fn closing(partitions: i32, minutes: i64) -> Vec<Made> {
     let time_ms = START_MS + (minutes + 240) * 60_000;
