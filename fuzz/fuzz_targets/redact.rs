@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use groundwire::decode::redact::{Failed, Pattern, Redactor, Settings};
+use groundwire::decode::redact::{Pattern, Redactor, Settings};
 use libfuzzer_sys::fuzz_target;
 
 static PLAIN: LazyLock<Redactor> =
@@ -15,11 +15,7 @@ static PATTERNED: LazyLock<Redactor> = LazyLock::new(|| {
 
 fuzz_target!(|text: &str| {
     for redactor in [&*PLAIN, &*PATTERNED] {
-        // A pattern that asks for a word's start can find a new one beside each placeholder: then nothing may be kept.
-        let redacted = match redactor.redact_with_spans(text) {
-            Err(Failed::Unsettled) if std::ptr::eq(redactor, &*PATTERNED) => continue,
-            other => other.expect("settles"),
-        };
+        let redacted = redactor.redact_with_spans(text).expect("settles");
         assert_eq!(redactor.redact(&redacted.text).expect("settles"), redacted.text);
         let points = redacted.text.chars().count();
         let given = text.chars().count();

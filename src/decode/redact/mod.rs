@@ -4,9 +4,10 @@
 //! assigned or stand in URLs, IP addresses, and configured patterns. Each becomes a typed placeholder with a keyed suffix of
 //! what it hides (`[PHONE-3f9a]`), so that a swapped number is still seen as swapped.
 //!
-//! Guarantees: nothing is found in redacted text any more, so redacting twice changes nothing; where that cannot be reached,
-//! and where JSON cannot be unescaped, the answer is [`Failed`] and never the text. Years, prices, dates, ids, versions and
-//! ordinary numbers are left alone as far as their shape allows.
+//! Guarantees: nothing is found in redacted text any more, so redacting twice changes nothing. A text in which every
+//! placeholder lets a configured pattern match anew (`\bE\d+` in `E1E2E3…`) is hidden whole. Where JSON cannot be unescaped, the
+//! answer is [`Failed`] and never the text. Years, prices, dates, ids, versions and ordinary numbers are left alone as far as
+//! their shape allows.
 //!
 //! Deliberately not found: names and postal addresses of people, numbers spelled out in words or in other digits than 0–9,
 //! and secrets that look like any other random id unless something beside them says what they are.
@@ -67,7 +68,7 @@ pub enum Error {
 /// The text could not be redacted, so nothing of it may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failed {
-    /// Redacting uncovered something new again and again.
+    /// Even a placeholder for all of the text holds something to hide.
     #[error("redaction does not settle, the text is dropped")]
     Unsettled,
     /// JSON that cannot be unescaped.
@@ -186,7 +187,11 @@ impl Redactor {
             }
             redacted.replace(&found, |kind, content| self.placeholder(kind, content));
         }
-        Err(Failed::Unsettled)
+        let Some(Found { kind, .. }) = self.find(&redacted.text, hint).into_iter().next() else { return Ok(redacted) };
+        let whole = self.placeholder(kind, text);
+        redacted.replaced = vec![(0..text.len(), 0..whole.len())];
+        redacted.text = Cow::Owned(whole);
+        if self.find(&redacted.text, hint).is_empty() { Ok(redacted) } else { Err(Failed::Unsettled) }
     }
 
     /// Everything to hide, in order and without overlaps; nothing that lies within a placeholder.

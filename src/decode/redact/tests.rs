@@ -224,6 +224,17 @@ fn patterns_of_ones_own_go_and_do_not_eat_placeholders() {
 }
 
 #[test]
+fn a_text_in_which_each_placeholder_uncovers_the_next_match_is_hidden_whole() {
+    let redactor = with_pattern("STAFF", r"\bE\d+").expect("fits");
+    assert_eq!(masked(&redactor.redact("E1E2E3 is here").expect("settles")), "[STAFF][STAFF][STAFF] is here");
+    let given = format!("über {} end", "E1".repeat(20));
+    let whole = redactor.redact_with_spans(&given).expect("settles");
+    assert_eq!(masked(&whole.text), "[STAFF]");
+    assert_eq!(whole.given_span(0..3), 0..given.chars().count());
+    assert_eq!(redactor.redact(&whole.text).expect("settles"), whole.text);
+}
+
+#[test]
 fn json_is_redacted_after_unescaping_keys_and_numbers_too() {
     let given = r#"{"to":"jane\u0040example.com","jane@example.com":[4111111111111111,1.50,"4111 1111\u00201111 1111"],
         "phone":4155552671,"api_key":"plain","password":"x","n":null,"deep":{"Telephone":"5552671"},"year":2024,"path":"a\/b"}"#;
