@@ -4,6 +4,8 @@
 //! quantiles) is `evaluate`'s work, not this module's.
 
 mod accumulate;
+mod bleu;
+pub mod classification;
 mod cost;
 pub(crate) mod encode;
 mod group;
@@ -16,6 +18,7 @@ pub mod registry;
 mod status;
 
 pub use accumulate::{Accumulator, CellsAt};
+pub use bleu::{BLEU_ORDERS, BleuCounts};
 pub use cost::{Price, Prices};
 pub use encode::Error;
 pub use group::{DIMENSIONS, Dimension, Group};

@@ -22,8 +22,8 @@ fn may_import(module: &str) -> Option<BTreeSet<&'static str>> {
     let pure = || PURE.into_iter().chain(COMPOSERS);
     let allowed: Vec<&str> = match module {
         "event" => vec![],
-        "decode" | "score" | "join" | "measure" => vec!["event"],
-        "log" => vec!["event", "measure"],
+        "decode" | "join" | "measure" => vec!["event"],
+        "score" | "log" => vec!["event", "measure"],
         "evaluate" => vec!["event", "measure", "log"],
         "alert" => vec!["event", "measure", "log", "evaluate"],
         "ingest" => vec!["event", "decode", "score", "join", "measure", "log"],

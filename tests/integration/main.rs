@@ -8,6 +8,8 @@
 mod support;
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod check;
