@@ -134,9 +134,10 @@ def command(system, topic, address, out):
         return [str(RELEASE / "examples/drain"), address, topic]
     if system == "hand":
         return [PYTHON, str(BENCH / "hand.py"), topic, str(out)]
+    # A group of its own: a run that was stopped may still be a member of an older one, and hold half of the partitions.
     template = (HERE / "groundwire.toml").read_text()
     config = out.with_suffix(".toml")
-    config.write_text(template.replace("@BROKER@", address).replace("@TOPIC@", topic).replace("@LAKE@", str(out)))
+    config.write_text(template.replace("@BROKER@", address).replace("@TOPIC@", topic).replace("@LAKE@", str(out)).replace("@GROUP@", f"groundwire-bench-{time.time_ns()}"))
     return [str(RELEASE / "groundwire"), "run", "--config", str(config), "--until-drained"]
 
 
