@@ -188,7 +188,9 @@ impl ClientContext for Context {
                     let id = TopicPartition { topic: shared.clone(), partition: number };
                     // Under read_committed the last stable offset is the end; it is unknown until the first fetch.
                     let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
-                    ends.push((id, end, partition.eof_offset));
+                    // The client meets the end long before its queue is emptied: only then was everything before it handed over.
+                    let reached = if partition.fetchq_cnt == 0 { partition.eof_offset } else { -1 };
+                    ends.push((id, end, reached));
                 }
             }
         }
