@@ -74,13 +74,16 @@ pub enum Event<'a> {
 pub struct Rejected {
     /// The reason that is counted.
     pub reason: Reason,
-    /// Field, value (cut short) and expectation, for a person. May quote the value: redact it before it is kept.
+    /// Field, value and expectation, for a person. Quotes the value: it must be redacted and then cut short before it is kept,
+    /// in this order, since half a secret is no longer known as one.
     pub detail: String,
 }
 
 impl Rejected {
-    /// Greatest length of a detail in bytes.
-    pub const MAX_DETAIL_BYTES: usize = 400;
+    /// Greatest length of a detail in bytes, far beyond what is kept of it.
+    pub const MAX_DETAIL_BYTES: usize = 16 << 10;
+    /// Greatest length of what is kept of a detail in bytes.
+    pub const KEPT_DETAIL_BYTES: usize = 400;
 
     /// A value of `length` bytes that exceeds the limit, for a source that did not even hold it whole.
     #[must_use]

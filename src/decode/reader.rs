@@ -83,9 +83,9 @@ impl<'l, 'de> Reader<'l, 'de> {
     pub(super) fn check_schema<E: Error>(&self, named: &Text<'de>) -> Result<(), E> {
         match self.schema {
             Some(expected) if named.as_str() != expected => {
-                let shown: String = named.chars().take(64).collect();
+                let named = named.as_str();
                 Err(self
-                    .refuse(Reason::UnknownFormat, format_args!("is `{shown}`, expected `{expected}`, the format of this topic")))
+                    .refuse(Reason::UnknownFormat, format_args!("is `{named}`, expected `{expected}`, the format of this topic")))
             }
             _ => Ok(()),
         }
@@ -230,8 +230,7 @@ impl<'de> Reader<'_, 'de> {
         let found = W::WORDS.iter().find(|(word, _)| *word == text);
         found.map(|(_, value)| *value).ok_or_else(|| {
             let words: Vec<&str> = W::WORDS.iter().map(|(word, _)| *word).collect();
-            let shown: String = text.chars().take(64).collect();
-            self.refuse(Reason::InvalidField, format_args!("is `{shown}`, expected one of {}", words.join(", ")))
+            self.refuse(Reason::InvalidField, format_args!("is `{text}`, expected one of {}", words.join(", ")))
         })
     }
 

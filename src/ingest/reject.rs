@@ -23,7 +23,7 @@ impl Work {
         now: Timestamp,
     ) -> String {
         let value = records.value(record);
-        let detail = self.redactor.redact(&rejected.detail).map_or_else(|_| String::new(), std::borrow::Cow::into_owned);
+        let detail = self.redactor.excerpt(rejected.detail.as_bytes(), Rejected::KEPT_DETAIL_BYTES).unwrap_or_default();
         let excerpt = if place.text == TextStorage::Full { self.redactor.excerpt(value, EXCERPT).ok() } else { None };
         let (length, sha256) = match records.cut(record) {
             Some(cut) => (cut.length, cut.sha256),

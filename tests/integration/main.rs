@@ -35,3 +35,5 @@ mod mail_support;
 mod metrics_page;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod secrets;

@@ -9,8 +9,9 @@ use super::{Failed, Kind, Redactor, key, number};
 pub(super) fn redact(redactor: &Redactor, raw: &str) -> Result<String, Failed> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
-    // The key whose value comes next.
+    // The key whose value comes next, or whose list of values is being read.
     let mut under: Option<String> = None;
+    let mut in_list = false;
     while let Some(first) = rest.bytes().next() {
         match first {
             b'"' => {
@@ -18,20 +19,23 @@ pub(super) fn redact(redactor: &Redactor, raw: &str) -> Result<String, Failed> {
                 let text: Cow<'_, str> = serde_json::from_str(token).map_err(|_| Failed::NotJson)?;
                 if after.trim_start().starts_with(':') {
                     push(&mut out, token, &text, &redactor.redact(&text)?)?;
-                    under = Some(text.into_owned());
+                    (under, in_list) = (Some(text.into_owned()), false);
                 } else {
-                    let hidden = value(redactor, under.take().as_deref(), &text)?;
+                    let hidden = value(redactor, under.as_deref(), &text)?;
                     push(&mut out, token, &text, &hidden)?;
+                    under = under.filter(|_| in_list);
                 }
                 rest = after;
             }
             b'0'..=b'9' | b'-' => {
                 let end = rest.bytes().position(|byte| !b"0123456789+-.eE".contains(&byte)).unwrap_or(rest.len());
                 let (token, after) = rest.split_at_checked(end).ok_or(Failed::NotJson)?;
-                let hidden = match under.take() {
-                    Some(name) if number::is_phone_name(&name) => redactor.settle(token, Hint::Phone)?.text,
+                let hidden = match under.as_deref() {
+                    Some(name) if key::hides_number(name, token) => redactor.placeholder(Kind::Key, token).into(),
+                    Some(name) if number::is_phone_name(name) => redactor.settle(token, Hint::Phone)?.text,
                     _ => redactor.redact(token)?,
                 };
+                under = under.filter(|_| in_list);
                 if hidden == token {
                     out.push_str(token);
                 } else {
@@ -40,12 +44,16 @@ pub(super) fn redact(redactor: &Redactor, raw: &str) -> Result<String, Failed> {
                 rest = after;
             }
             _ => {
-                if !matches!(first, b':' | b' ' | b'\t' | b'\r' | b'\n') {
-                    under = None;
-                }
                 let end = rest.bytes().position(|byte| byte == b'"' || byte == b'-' || byte.is_ascii_digit()).unwrap_or(rest.len());
                 let end = if first == b':' { 1 } else { end };
                 let (token, after) = rest.split_at_checked(end).ok_or(Failed::NotJson)?;
+                match token.trim_ascii() {
+                    ":" | "" => {}
+                    other if other.contains(['{', '}']) => (under, in_list) = (None, false),
+                    _ if in_list => {}
+                    opening if opening.starts_with('[') => in_list = under.is_some(),
+                    _ => under = None,
+                }
                 out.push_str(token);
                 rest = after;
             }

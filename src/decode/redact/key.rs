@@ -193,22 +193,35 @@ fn named(name: &[u8]) -> Option<Named> {
     NAMES.iter().find(|(end, _)| ends_with(end) && whole(end)).map(|(_, named)| *named)
 }
 
-/// Whether whatever stands under a key of JSON must be hidden.
+/// Whether whatever text stands under a key of JSON must be hidden.
 pub(super) fn is_secret_name(name: &str) -> bool {
     named(name.as_bytes()).is_some()
 }
 
+/// Whether a number under a key of JSON must be hidden: a `token` or a `signature` may be a count.
+pub(super) fn hides_number(name: &str, number: &str) -> bool {
+    match named(name.as_bytes()) {
+        Some(Named::Password) => true,
+        Some(Named::Key) => number.len() >= 16,
+        None => false,
+    }
+}
+
+/// Blanks, quotes and escapes between a name, its `=` or `:`, and the value.
+const MOST_BLANKS: usize = 9;
+
 /// The value of `name=value` or `name: value`, at its `=` or `:`, where the name says that it is secret.
 pub(super) fn assigned(text: Scanned<'_>, at: usize) -> Option<(Range<usize>, Kind)> {
-    let is_blank = |byte: u8| byte == b' ' || byte == b'"' || byte == b'\'' || byte == b'`';
-    let name_end = text.run_back(at, is_blank);
+    // JSON within a string of JSON escapes its quotes, and once more at each level.
+    let is_blank = |byte: u8| b" \"'`\\".contains(&byte);
+    let name_end = text.run_back_most(at, MOST_BLANKS + 1, is_blank);
     // Nearly all text ends here: names of secrets end in one of these letters.
-    if !b"dDeEtTyYnNlLgG".contains(&text.before(name_end, 1)) || at - name_end > 3 {
+    if !b"dDeEtTyYnNlLgG".contains(&text.before(name_end, 1)) || at - name_end > MOST_BLANKS {
         return None;
     }
     let name_start = text.run_back(name_end, is_token).max(name_end.saturating_sub(64));
     let named = named(text.slice(name_start..name_end))?;
-    let start = text.run(at + 1, is_blank);
+    let start = text.run_most(at + 1, MOST_BLANKS + 1, is_blank);
     let end = text.run(start, |byte| byte.is_ascii_graphic() && !b";,\"'`&<>()[]{}|\\".contains(&byte));
     // A full stop after it ends the sentence.
     let end = if text.byte(end.saturating_sub(1)) == b'.' { end - 1 } else { end };
@@ -218,5 +231,5 @@ pub(super) fn assigned(text: Scanned<'_>, at: usize) -> Option<(Range<usize>, Ki
         Named::Password => value.len() >= 4 && (text.byte(at) == b'=' || !plain_word),
         Named::Key => value.len() >= 16 && has_digit(value),
     };
-    (secret && start - at <= 4).then_some((start..end, Kind::Key))
+    (secret && start - at <= MOST_BLANKS + 1).then_some((start..end, Kind::Key))
 }

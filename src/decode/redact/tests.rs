@@ -250,6 +250,24 @@ fn json_is_redacted_after_unescaping_keys_and_numbers_too() {
 }
 
 #[test]
+fn what_stands_under_a_secret_name_goes_in_lists_as_numbers_and_in_json_within_json() {
+    let given = r#"{"passwords":0,"db_password":["a", true, "b",[7],"c"],"x":"c","pwd":12,"token":3,"token":[1234567890123456],"y":[{"password":1},"d"]}"#;
+    let redacted = redactor().redact_json(given).expect("JSON");
+    let expected = r#"{"passwords":0,"db_password":["[KEY]", true, "[KEY]",["[KEY]"],"[KEY]"],"x":"c","pwd":"[KEY]","token":3,"token":["[KEY]"],"y":[{"password":"[KEY]"},"d"]}"#;
+    assert_eq!(masked(&redacted), expected);
+    assert_eq!(redactor().redact_json(&redacted).expect("JSON"), redacted);
+
+    let once = serde_json::json!({"password": "hunter22"}).to_string();
+    let twice = serde_json::json!({"arguments": once}).to_string();
+    let thrice = serde_json::json!({"call": twice}).to_string();
+    for text in [once, twice, thrice] {
+        let redacted = redactor().redact(&text).expect("settles").into_owned();
+        assert!(!redacted.contains("hunter22"), "{redacted}");
+        assert!(serde_json::from_str::<serde_json::Value>(&redacted).is_ok(), "still JSON: {redacted}");
+    }
+}
+
+#[test]
 fn excerpts_are_unescaped_redacted_and_cut_in_that_order() {
     let given = br#"{"to":"jane\u0040example.com","x":"a\nb", broken"#;
     assert_eq!(masked(&redactor().excerpt(given, 4_096).expect("settles")), "{\"to\":\"[EMAIL]\",\"x\":\"a\nb\", broken");
