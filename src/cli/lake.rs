@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{Failure, Result};
 use crate::config::{self, Loaded, Secrets};
+use crate::evaluate::Reference;
 use crate::ingest::FeedbackScale;
 use crate::lake::{Lake, Settings};
 
@@ -40,6 +41,15 @@ impl Which {
             None => self.configuration()?,
         };
         Ok(loaded.config.ingest(&Secrets::absent()).feedback)
+    }
+
+    /// What drift is measured against: by the configuration, or by its defaults where only the lake is named.
+    pub(super) fn reference(&self) -> Result<Reference> {
+        let Some(config) = self.lake.is_none().then(|| self.configuration()).transpose()? else { return Ok(Reference::default()) };
+        config
+            .config
+            .reference()
+            .map_err(|findings| Failure::usage(findings.iter().map(ToString::to_string).collect::<String>().trim_end()))
     }
 
     fn configuration(&self) -> Result<Loaded> {

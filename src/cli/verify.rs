@@ -36,7 +36,7 @@ const EXIT: &str = "Exit codes: 0 all well, 1 something is wrong, 64 the lake ca
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result {
     let (lake, runtime) = arguments.which.open()?;
     let rescore = if arguments.rescore { Rescore::Yes } else { Rescore::No };
-    let settings = Settings { rescore, feedback: arguments.which.feedback()? };
+    let settings = Settings { rescore, feedback: arguments.which.feedback()?, reference: arguments.which.reference()? };
     let report = runtime.block_on(lake.verify(&settings)).map_err(Failure::operational)?;
     if arguments.json {
         serde_json::to_writer(&mut *out, &report).map_err(Failure::operational)?;

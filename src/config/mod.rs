@@ -6,6 +6,7 @@
 
 mod describe;
 mod diagnostic;
+mod pinned;
 mod reader;
 pub mod reference;
 mod resolve;

@@ -282,6 +282,22 @@ section! {
         group_by: Vec<Dimension> = ["tenant", "app", "response_model", "prompt_version", "variant"],
         /// Groups per tenant and day; what comes beyond goes to `__other__` and is counted.
         groups_per_tenant: u64 = 1_000 in 1..100_000,
+        /// What drift is measured against.
+        drift_reference: DriftReference = "trailing",
+        /// The file of pinned values: rows of `drift.*.psi` of the `metrics` table, one JSON object a line.
+        drift_pinned: Option<PathBuf> = none,
+    }
+}
+
+choice! {
+    /// What drift is measured against.
+    DriftReference {
+        /// The 24 hours before a window; the 7 days before a day.
+        Trailing = "trailing",
+        /// The same hours of the 7 days before.
+        SameHours = "same_hours",
+        /// The values of `drift_pinned`, always the same.
+        Pinned = "pinned",
     }
 }
 

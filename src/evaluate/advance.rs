@@ -3,6 +3,8 @@
 //! A minute closes when its input's watermark has passed its end; longer windows close with their last minute; a metric made
 //! from several inputs closes with the last of them. Late events, and feedback on answers, make revisions.
 
+use super::change::CHANGE;
+use super::comparison::DRIFT;
 use super::pane::{Block, Histograms, Series, sum};
 use super::plan::{bit, is_by_answer};
 use super::state::{DAILY, State};
@@ -39,6 +41,9 @@ impl Tick {
 
 /// An input without events for longer than this is passed over: no window has anything to say there.
 pub(super) const SKIP_AFTER_US: i64 = 8 * Timestamp::DAY_US;
+
+/// Days that are compared, or compared with, stay for so long beyond the memory of hours.
+const DAYS_KEPT_US: i64 = 8 * Timestamp::DAY_US;
 
 impl State {
     /// Closes everything that the watermarks allow and publishes it; first what late events changed. Calls `at_tick` after each
@@ -130,6 +135,20 @@ impl State {
                 self.roll_up(input, below, window, end);
             }
         }
+        if input == Input::Gateway && end == end.floor(Timestamp::DAY_US) {
+            self.roll_up_day(end);
+        }
+    }
+
+    /// Adds up the hours that drift compares to the day that ends at `end`.
+    fn roll_up_day(&mut self, end: Timestamp) {
+        let start = end.plus(-Timestamp::DAY_US);
+        let bound = self.kept.groups.bound();
+        let compared = self.plan.compared;
+        for series in self.kept.apps[2].series(start, end).into_iter().filter(|series| compared & bit(series.measure()) != 0) {
+            let block = add_up(self.kept.apps[2].blocks(series, start, end), bound);
+            self.kept.days.put(start, series, block);
+        }
     }
 
     /// Adds up the panes below to one of `window` that ends at `end`.
@@ -200,9 +219,14 @@ impl State {
             }
         }
         if closed.contains(Input::Gateway) && windows.contains(&Window::Hour) {
-            self.kept.dirty_drift.remove(&end.plus(-Timestamp::HOUR_US));
-            self.publish_drift(end.plus(-Timestamp::HOUR_US), 0, rows);
-            self.revise_drift(rows);
+            let hour = end.plus(-Timestamp::HOUR_US);
+            for window in windows.iter().copied().filter(|window| *window >= Window::Hour) {
+                self.kept.dirty_drift.remove(&(end, window));
+                self.publish_drift(window, end.plus(-window.us()), 0, rows);
+            }
+            self.kept.dirty_changes.remove(&hour);
+            self.publish_changes(hour, 0, rows);
+            self.revise_comparisons(rows);
         }
         if closed.contains(Input::Feedback) && windows.contains(&Window::Hour) {
             self.revise(rows);
@@ -222,13 +246,25 @@ impl State {
         }
     }
 
-    fn revise_drift(&mut self, rows: &mut Vec<MetricRow>) {
+    /// Publishes again the drift and the changes that late events touched, at most hourly.
+    fn revise_comparisons(&mut self, rows: &mut Vec<MetricRow>) {
         let Some(closed) = self.kept.closed[Input::Gateway as usize] else { return };
-        let open = self.kept.dirty_drift.split_off(&closed.floor(Timestamp::HOUR_US));
-        for hour in std::mem::replace(&mut self.kept.dirty_drift, open) {
-            if self.kept.horizons[0].is_none_or(|horizon| hour >= horizon) {
-                let revision = self.next_revision(Window::Hour, hour, u8::MAX);
-                self.publish_drift(hour, revision, rows);
+        let horizon = self.kept.horizons[0];
+        let open = self.kept.dirty_drift.split_off(&(closed.plus(1), Window::Minute));
+        for (end, window) in std::mem::replace(&mut self.kept.dirty_drift, open) {
+            // A day's own memory reaches further back than that of its hours.
+            let start = end.plus(-window.us());
+            if window == Window::Day || horizon.is_none_or(|horizon| start >= horizon) {
+                let revision = self.next_revision(window, start, DRIFT);
+                self.publish_drift(window, start, revision, rows);
+            }
+        }
+        let open = self.kept.dirty_changes.split_off(&closed.floor(Timestamp::HOUR_US));
+        for hour in std::mem::replace(&mut self.kept.dirty_changes, open) {
+            // The hour before must be in memory too.
+            if horizon.is_none_or(|horizon| hour.plus(-Timestamp::HOUR_US) >= horizon) {
+                let revision = self.next_revision(Window::Hour, hour, CHANGE);
+                self.publish_changes(hour, revision, rows);
             }
         }
     }
@@ -238,15 +274,29 @@ impl State {
         let plan = self.plan.clone();
         let waiting: Vec<_> = self.kept.provisional.iter().copied().collect();
         for (number, window, start) in waiting {
-            let Some(class) = plan.classes.get(usize::from(number)) else { continue };
+            let inputs = match number {
+                DRIFT | CHANGE => Some(Inputs::of(Input::Gateway)),
+                _ => plan.classes.get(usize::from(number)).map(|class| class.inputs),
+            };
+            let Some(inputs) = inputs else { continue };
             let end = start.plus(window.us());
-            let complete = class.inputs.iter().map(|input| &self.kept.watermarks[input as usize]).all(|mark| {
+            let complete = inputs.iter().map(|input| &self.kept.watermarks[input as usize]).all(|mark| {
                 let (passed, all) = mark.coverage(end);
                 passed == all
             });
             if complete {
                 self.kept.provisional.remove(&(number, window, start));
-                self.publish(number, window, start, Scope::Again, rows);
+                match number {
+                    DRIFT => {
+                        let revision = self.next_revision(window, start, DRIFT);
+                        self.publish_drift(window, start, revision, rows);
+                    }
+                    CHANGE => {
+                        let revision = self.next_revision(window, start, CHANGE);
+                        self.publish_changes(start, revision, rows);
+                    }
+                    _ => self.publish(number, window, start, Scope::Again, rows),
+                }
             }
         }
     }
@@ -299,8 +349,9 @@ impl State {
         let kept = &mut self.kept;
         let compared = self.plan.compared;
         let kept_for_days = |series: Series| daily & bit(series.measure()) != 0 || is_by_answer(series.measure());
-        // A window within memory may be compared with the day before it.
-        let reference = recent.plus(-Timestamp::DAY_US);
+        // A window within memory may be compared with what was before it.
+        let reference = recent.plus(-self.settings.reference.reach_us());
+        let days = recent.plus(-DAYS_KEPT_US).floor(Timestamp::DAY_US);
         let compared_later = |series: Series| compared & bit(series.measure()) != 0;
         for level in [0, 1, 2] {
             kept.horizons[level] = kept.horizons[level].max(Some(recent));
@@ -309,16 +360,18 @@ impl State {
         for levels in [&mut kept.levels, &mut kept.apps] {
             levels[0].forget_before(recent, |_| false);
             levels[1].forget_before(recent, |_| false);
-            levels[2].forget_before(answers, |_| false);
+            levels[2].forget_before(answers.min(reference), |_| false);
         }
         kept.levels[2].forget_before(recent, kept_for_days);
         kept.apps[2].forget_before(recent, |series| kept_for_days(series) || compared_later(series));
         kept.apps[2].forget_before(reference, kept_for_days);
+        kept.days.forget_before(days, |_| false);
         kept.freshness.forget_before(recent);
-        kept.groups.forget_before(answers.min(reference));
+        kept.groups.forget_before(answers.min(reference).min(days));
         kept.revisions.retain(|(_, start, _), _| *start >= answers);
-        kept.provisional.retain(|(_, _, start)| *start >= recent);
-        kept.dirty_drift = kept.dirty_drift.split_off(&recent);
+        kept.provisional.retain(|(_, window, start)| start.plus(window.us()) > recent);
+        kept.dirty_drift = kept.dirty_drift.split_off(&(recent, Window::Minute));
+        kept.dirty_changes = kept.dirty_changes.split_off(&recent);
     }
 }
 

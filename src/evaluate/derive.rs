@@ -5,7 +5,7 @@
 
 use super::{Observation, ValueStatus, interval};
 use crate::measure::registry::{Field, Metric, Term, Value};
-use crate::measure::{Measure, Partial, measures, quantiles};
+use crate::measure::{Edges, Measure, Partial, measures, quantiles};
 
 /// Below this many values a mean or a rate is thin.
 pub(super) const THIN_BELOW: u64 = 30;
@@ -24,6 +24,12 @@ pub(super) struct Derived {
     pub(super) sum: f64,
     pub(super) sum_sq: f64,
     pub(super) status: Option<ValueStatus>,
+    /// Values of what it is compared with.
+    pub(super) reference_n: Option<u64>,
+    /// What the value would be on average without drift.
+    pub(super) expected: Option<f64>,
+    /// Factor by which the variance of the value is greater than that of independent values.
+    pub(super) dispersion: Option<f64>,
 }
 
 /// The metric's numbers over `span_us` of time, or `None` where there was nothing to measure. Drift, ages and signals of the
@@ -75,7 +81,22 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
             let value = (n > 0.0).then(|| sum / n);
             Some(with_value(whole(n), 0, sum, 0.0, value))
         }
-        Value::Age(_) | Value::Drift { .. } | Value::Service(_) => None,
+        Value::Age(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => None,
+    }
+}
+
+/// Numerator and denominator of a rate, or sum and number of values of a mean; `None` where there is no denominator.
+pub(super) fn fraction(value: &Value, cells: &Cells<'_>) -> Option<(f64, f64)> {
+    match value {
+        Value::Mean(measure) => {
+            let partial = cells[measure.index()].filter(|partial| partial.n > 0)?;
+            Some((scaled(partial.sum, measure.info().scale), partial.n as f64))
+        }
+        Value::Rate { numerator, denominator, without } => {
+            let n = total(cells, denominator)? - total(cells, without).unwrap_or(0.0);
+            (n > 0.0).then(|| (total(cells, numerator).unwrap_or(0.0), n))
+        }
+        _ => None,
     }
 }
 
@@ -118,7 +139,7 @@ fn whole(value: f64) -> u64 {
 
 fn with_value(n: u64, bad_n: u64, sum: f64, sum_sq: f64, value: Option<f64>) -> Derived {
     let status = value.is_none().then_some(ValueStatus::NotApplicable);
-    Derived { observation: Observation { value, n, bad_n, ..Observation::default() }, sum, sum_sq, status }
+    Derived { observation: Observation { value, n, bad_n, ..Observation::default() }, sum, sum_sq, status, ..Derived::default() }
 }
 
 /// Moments and quantiles of one measure, in published units.
@@ -127,12 +148,12 @@ pub(super) fn of_values(measure: Measure, partial: &Partial) -> Derived {
     let scale = info.scale as f64;
     let n = partial.n;
     let mut seen = Observation { n, bad_n: partial.bad_n, n_null: partial.n_null, ..Observation::default() };
-    if n > 0 {
+    if n > 0 && info.edges != Edges::Category {
         seen.min = Some(partial.min as f64 / scale);
         seen.max = Some(partial.max as f64 / scale);
         seen.stddev = stddev(partial).map(|stddev| stddev / scale);
     }
-    if !partial.hist.is_empty() {
+    if !partial.hist.is_empty() && info.edges != Edges::Category {
         let found = quantiles(info.edges, &partial.hist, partial.min, partial.max, [0.5, 0.9, 0.95, 0.99]);
         let [p50, p90, p95, p99] = found.map(|quantile| quantile.map(|quantile| quantile / scale));
         (seen.p50, seen.p90) = (p50, p90);
@@ -140,7 +161,7 @@ pub(super) fn of_values(measure: Measure, partial: &Partial) -> Derived {
     }
     let status = (n == 0).then_some(ValueStatus::NotApplicable);
     let (sum, sum_sq) = (scaled(partial.sum, info.scale), partial.sum_sq as f64 / (scale * scale));
-    Derived { observation: seen, sum, sum_sq, status }
+    Derived { observation: seen, sum, sum_sq, status, ..Derived::default() }
 }
 
 fn scaled(sum: i128, scale: i64) -> f64 {
@@ -164,7 +185,7 @@ fn stddev(partial: &Partial) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{Edges, Registry};
+    use crate::measure::Registry;
 
     fn partial(measure: Measure, values: &[i64], bad_n: u64) -> Partial {
         let mut whole = Partial { bad_n, ..Partial::default() };

@@ -1,7 +1,7 @@
 //! Confidence intervals of rates and means, 95 % two-sided.
 
 /// 97.5 % quantile of the standard normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// Wilson's score interval of `bad` out of `n`, without continuity correction (Wilson, JASA 1927; statsmodels
 /// `proportion_confint(method="wilson")`). `None` without trials, or with more successes than trials.
@@ -19,10 +19,36 @@ pub fn wilson(bad: f64, n: f64) -> Option<(f64, f64)> {
     Some((lo, hi))
 }
 
+/// Newcombe's interval of the difference of two rates from their own intervals, each given as (rate, lower, upper): method 10
+/// of Newcombe, Statistics in Medicine 1998 (statsmodels `confint_proportions_2indep(method="newcomb")`).
+#[must_use]
+pub fn newcombe(now: (f64, f64, f64), before: (f64, f64, f64)) -> (f64, f64) {
+    let difference = now.0 - before.0;
+    let down = ((now.0 - now.1).powi(2) + (before.2 - before.0).powi(2)).sqrt();
+    let up = ((now.2 - now.0).powi(2) + (before.0 - before.1).powi(2)).sqrt();
+    (difference - down, difference + up)
+}
+
+/// Welch's interval of the difference of two means, each given as (mean, standard deviation, values, factor by which its
+/// variance is greater than that of independent values). `None` where either has fewer than two values.
+#[must_use]
+pub fn welch(now: (f64, f64, u64, f64), before: (f64, f64, u64, f64)) -> Option<(f64, f64)> {
+    let part =
+        |(_, stddev, n, factor): (f64, f64, u64, f64)| (n >= 2).then(|| (factor * stddev * stddev / n as f64, n as f64 - 1.0));
+    let ((a, a_df), (b, b_df)) = (part(now)?, part(before)?);
+    let difference = now.0 - before.0;
+    if a + b <= 0.0 {
+        return Some((difference, difference));
+    }
+    let df = (a + b).powi(2) / (a * a / a_df + b * b / b_df);
+    let half = t_quantile(df) * (a + b).sqrt();
+    Some((difference - half, difference + half))
+}
+
 /// Student's t interval of a mean with sample standard deviation `stddev` over `n` values. `None` below two values.
 #[must_use]
 pub fn student(mean: f64, stddev: f64, n: u64) -> Option<(f64, f64)> {
-    let half = t_quantile(n.checked_sub(1).filter(|df| *df > 0)?) * stddev / (n as f64).sqrt();
+    let half = t_quantile(n.checked_sub(1).filter(|df| *df > 0)? as f64) * stddev / (n as f64).sqrt();
     Some((mean - half, mean + half))
 }
 
@@ -60,14 +86,24 @@ const T_SMALL: [f64; 30] = [
     2.042_272_456_301_24,
 ];
 
-/// 97.5 % quantile of Student's t; beyond the table by the Cornish–Fisher expansion (Abramowitz & Stegun 26.7.5), whose error
-/// there is below 1e-7.
-fn t_quantile(df: u64) -> f64 {
-    let small = usize::try_from(df - 1).ok().and_then(|at| T_SMALL.get(at));
-    if let Some(t) = small {
-        return *t;
+/// 97.5 % quantile of Student's t for at least one degree of freedom; beyond the table by the Cornish–Fisher expansion
+/// (Abramowitz & Stegun 26.7.5), whose error there is below 1e-7; between the table's lines by interpolation in 1 / df (error
+/// below 1e-3 of the quantile from 4 on).
+pub(super) fn t_quantile(df: f64) -> f64 {
+    let at = |df: f64| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 30")]
+        let line = df as usize - 1;
+        T_SMALL.get(line).copied().unwrap_or(Z)
+    };
+    if df >= T_SMALL.len() as f64 {
+        return if df > T_SMALL.len() as f64 { cornish_fisher(df) } else { at(df) };
     }
-    let v = df as f64;
+    let below = df.max(1.0).floor();
+    let share = (1.0 / below - 1.0 / df.max(1.0)) / (1.0 / below - 1.0 / (below + 1.0));
+    if share > 0.0 { at(below) + share * (at(below + 1.0) - at(below)) } else { at(below) }
+}
+
+fn cornish_fisher(v: f64) -> f64 {
     let (z2, z) = (Z * Z, Z);
     let g1 = z * (z2 + 1.0) / 4.0;
     let g2 = z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0;
@@ -84,9 +120,14 @@ mod tests {
 
     #[test]
     fn t_agrees_with_an_independent_library() {
-        for df in (1..=60).chain([100, 250, 1_000]) {
-            let theirs = StudentsT::new(0.0, 1.0, df as f64).unwrap().inverse_cdf(0.975);
+        for df in (1..=60).chain([100, 250, 1_000_u32]) {
+            let df = f64::from(df);
+            let theirs = StudentsT::new(0.0, 1.0, df).unwrap().inverse_cdf(0.975);
             assert!((t_quantile(df) - theirs).abs() < 2e-7 * theirs, "{df}: {} {theirs}", t_quantile(df));
+        }
+        for df in [4.5, 7.25, 12.8, 29.5, 30.5, 77.7] {
+            let theirs = StudentsT::new(0.0, 1.0, df).unwrap().inverse_cdf(0.975);
+            assert!((t_quantile(df) - theirs).abs() < 2e-3 * theirs, "{df}: {} {theirs}", t_quantile(df));
         }
     }
 
@@ -94,11 +135,11 @@ mod tests {
     fn t_agrees_with_scipy_where_it_is_an_expansion() {
         // scipy.stats.t.ppf(0.975, df)
         for (df, expected) in [
-            (31, 2.039_513_446_396_408),
-            (60, 2.000_297_822_014_260_4),
-            (250, 1.969_498_393_421_153_2),
-            (1_000, 1.962_339_080_826_408_3),
-            (100_000, 1.959_987_707_534_609_5),
+            (31.0, 2.039_513_446_396_408),
+            (60.0, 2.000_297_822_014_260_4),
+            (250.0, 1.969_498_393_421_153_2),
+            (1_000.0, 1.962_339_080_826_408_3),
+            (100_000.0, 1.959_987_707_534_609_5),
         ] {
             assert!((t_quantile(df) - expected).abs() < 3e-8, "{df}: {}", t_quantile(df));
         }

@@ -8,8 +8,12 @@
 //! Pure: no clock, no I/O. Alerts are `alert`'s work, rows become Parquet in `lake`.
 
 mod advance;
+mod carried;
+mod change;
+mod comparison;
 mod derive;
-mod drift;
+mod dispersion;
+pub mod drift;
 mod freshness;
 mod groups;
 pub mod interval;
@@ -30,7 +34,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use advance::Tick;
-pub use drift::{Drift, drift};
+pub use carried::Carried;
+pub use drift::{Drift, Pinned, Reference};
 pub use observation::{Filter, Keep, Labels, Observation, Query};
 pub use recompute::{Recomputation, StoredFeedback, last_revisions};
 pub use row::{MetricRow, ValueStatus};
@@ -57,6 +62,8 @@ pub struct Settings {
     /// Memory of closed panes, in bytes; beyond, the oldest minutes, then quarters, then hours are
     /// forgotten early.
     pub closed_bytes_max: usize,
+    /// What drift is measured against.
+    pub reference: Reference,
 }
 
 impl Default for Settings {
@@ -68,6 +75,7 @@ impl Default for Settings {
             keep_answers_us: 8 * Timestamp::DAY_US,
             groups_per_tenant: 1_000,
             closed_bytes_max: 256 << 20,
+            reference: Reference::Trailing,
         }
     }
 }

@@ -203,6 +203,11 @@ impl Level {
         self.panes.get(&start).into_iter().flatten().map(|(series, block)| (*series, block))
     }
 
+    /// All blocks of panes that start at `from` or later.
+    pub(super) fn panes_from(&self, from: Timestamp) -> impl Iterator<Item = (Timestamp, Series, &Block)> {
+        self.panes.range(from..).flat_map(|(start, blocks)| blocks.iter().map(|(series, block)| (*start, *series, block)))
+    }
+
     /// Series that occur with `from <= start < to`.
     pub(super) fn series(&self, from: Timestamp, to: Timestamp) -> Vec<Series> {
         let range = if from < to { from..to } else { from..from };

@@ -11,7 +11,7 @@ pub(super) const fn is_by_answer(measure: Measure) -> bool {
 }
 
 /// A set of measures.
-pub(super) type MeasureSet = u64;
+pub(super) type MeasureSet = u128;
 
 /// The bit of a measure.
 pub(super) const fn bit(measure: Measure) -> MeasureSet {
@@ -53,6 +53,10 @@ pub(super) struct Plan {
     pub(super) drifts: Vec<usize>,
     /// Measures that drift looks at.
     pub(super) compared: MeasureSet,
+    /// Rates and means whose changes are published, with the numbers of their changes.
+    pub(super) changed: Vec<(usize, Vec<usize>)>,
+    /// Measures that changes look at.
+    pub(super) change_measures: MeasureSet,
     /// Measures of daily metrics, whose hours are kept for longer.
     pub(super) daily: MeasureSet,
 }
@@ -61,6 +65,7 @@ impl Plan {
     pub(super) fn new(registry: Arc<Registry>) -> Self {
         let mut classes: Vec<Class> = Vec::new();
         let (mut drifts, mut compared, mut daily) = (Vec::new(), 0, 0);
+        let (mut changed, mut change_measures) = (Vec::<(usize, Vec<usize>)>::new(), 0);
         for (number, metric) in registry.metrics().iter().enumerate() {
             let all = metric.measures.iter().fold(0, |set, measure| set | bit(*measure));
             match &metric.value {
@@ -68,6 +73,15 @@ impl Plan {
                 Value::Drift { of, .. } => {
                     drifts.push(number);
                     compared |= bit(*of);
+                    continue;
+                }
+                Value::Change { of, .. } => {
+                    let Some(base) = registry.metrics().iter().position(|metric| metric.name == *of) else { continue };
+                    match changed.iter_mut().find(|(known, _)| *known == base) {
+                        Some((_, parts)) => parts.push(number),
+                        None => changed.push((base, vec![number])),
+                    }
+                    change_measures |= all;
                     continue;
                 }
                 _ => {}
@@ -89,6 +103,6 @@ impl Plan {
                 }
             }
         }
-        Self { registry, classes, drifts, compared, daily }
+        Self { registry, classes, drifts, compared, changed, change_measures, daily }
     }
 }

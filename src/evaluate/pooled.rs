@@ -7,20 +7,18 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::derive::{Cells, Derived, derive};
-use super::drift::drift;
+use super::change::{Strata, change, within};
+use super::comparison::Found;
+use super::derive::{Cells, Derived, derive, fraction};
+use super::dispersion::{Between, has_interval, stretch_us, widen};
 use super::groups::{Groups, Key};
 use super::pane::{Block, Histograms, Level, Series, sum};
 use super::plan::is_by_answer;
-use super::publish::of_drift;
 use super::state::State;
 use super::{Filter, Keep, Labels, Observation, Query, Tick};
 use crate::event::{Input, Timestamp};
-use crate::measure::registry::Value;
+use crate::measure::registry::{Part, Statistic, Value};
 use crate::measure::{Dimension, Group, Measure, Metric, Partial, Signal, Window, measures};
-
-/// Length of the trailing reference of drift.
-const REFERENCE_US: i64 = Timestamp::DAY_US;
 
 impl State {
     /// The metric over `[from, to)`, one result per tuple of `by` that has anything there, ordered by labels. Minutes that are
@@ -31,7 +29,11 @@ impl State {
         match &metric.value {
             Value::Service(signal) => self.signal(*signal, from, to),
             Value::Age(_) => self.ages(query, to),
-            Value::Drift { of, .. } => self.drifted(metric, *of, query, from, to),
+            Value::Drift { of, statistic } => self.drifted(*of, *statistic, query, from, to),
+            Value::Change { of, over, part } => match self.plan.registry.get(of) {
+                Some(base) => self.changed(base, over, *part, query, (from, to)),
+                None => Vec::new(),
+            },
             _ => self.derived(metric, query, from, to),
         }
     }
@@ -54,23 +56,90 @@ impl State {
             (from, to)
         };
         let tuples = Tuples::new(self, query);
-        let mut sums: Vec<Vec<Option<Partial>>> = vec![Vec::new(); metric.measures.len()];
+        let derived = self.derived_by_tuple(metric, from, to, &tuples);
+        let mut found: Vec<(Labels, Observation)> =
+            tuples.labels.into_iter().zip(derived).filter_map(|(labels, derived)| Some((labels, derived?.observation))).collect();
+        found.sort_by(|left, right| left.0.cmp(&right.0));
+        found
+    }
+
+    /// The metric by tuple.
+    fn derived_by_tuple(&self, metric: &Metric, from: Timestamp, to: Timestamp, tuples: &Tuples<'_>) -> Vec<Option<Derived>> {
+        let sums = self.sums_by_tuple(metric, from, to, tuples);
+        let between = self.between(metric, from, to, tuples);
+        let derived = |at: usize| {
+            let mut derived = derive(metric, &sums.cells(at), to.0 - from.0)?;
+            if let Some(between) = between.get(at) {
+                widen(metric, &mut derived, between);
+            }
+            Some(derived)
+        };
+        (0..tuples.labels.len()).map(derived).collect()
+    }
+
+    fn sums_by_tuple<'a>(&self, metric: &'a Metric, from: Timestamp, to: Timestamp, tuples: &Tuples<'_>) -> Sums<'a> {
+        let mut sums = vec![vec![None; tuples.labels.len()]; metric.measures.len()];
         for (slot, measure) in sums.iter_mut().zip(&metric.measures) {
-            slot.resize(tuples.labels.len(), None);
             let histograms = if metric.shown() == Some(*measure) { Histograms::Added } else { Histograms::LeftOut };
-            for (at, partial) in self.pool(*measure, from, to, &tuples, histograms) {
+            for (at, partial) in self.pool(*measure, from, to, tuples, histograms) {
                 slot[at as usize] = Some(partial);
             }
         }
+        Sums { measures: &metric.measures, sums }
+    }
+
+    /// What the stretches of the window say, by tuple; nothing for longer ones, which are baselines: their intervals are not read.
+    fn between(&self, metric: &Metric, from: Timestamp, to: Timestamp, tuples: &Tuples<'_>) -> Vec<Between> {
+        let span_us = to.0 - from.0;
+        if span_us > Timestamp::HOUR_US || !has_interval(metric) || metric.measures.iter().any(|measure| is_by_answer(*measure)) {
+            return Vec::new();
+        }
+        let mut between = vec![Between::default(); tuples.labels.len()];
+        let mut start = from;
+        while start < to {
+            let end = start.plus(stretch_us(span_us)).min(to);
+            let sums = self.sums_by_tuple(metric, start, end, tuples);
+            for (at, between) in between.iter_mut().enumerate() {
+                if let Some(part) = fraction(&metric.value, &sums.cells(at)) {
+                    between.add(part);
+                }
+            }
+            start = end;
+        }
+        between
+    }
+
+    /// The change of a rate or mean against the stretch of the same length before.
+    fn changed(
+        &self,
+        base: &Metric,
+        over: &Value,
+        part: Part,
+        query: &Query,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Vec<(Labels, Observation)> {
+        let tuples = Tuples::new(self, query);
+        let stretches = [(from, to), (Timestamp(2 * from.0 - to.0), from)];
+        let [now, then] = stretches.map(|(from, to)| self.derived_by_tuple(base, from, to, &tuples));
+        // Within each tuple, by tenant, application and model.
+        let mut by = query.by.clone();
+        by.extend([Dimension::Tenant, Dimension::App, Dimension::ResponseModel]);
+        let finer = Tuples::new(self, &Query { by, ..query.clone() });
+        let mut strata: BTreeMap<Labels, Strata<Labels>> = BTreeMap::new();
+        for (side, (from, to)) in stretches.into_iter().enumerate() {
+            let sums = self.sums_by_tuple(base, from, to, &finer);
+            for (at, labels) in finer.labels.iter().enumerate() {
+                if let Some(part) = fraction(over, &sums.cells(at)) {
+                    let (tuple, stratum) = labels.split_at(query.by.len());
+                    strata.entry(tuple.to_vec()).or_default().entry(stratum.to_vec()).or_default()[side] = part;
+                }
+            }
+        }
         let mut found = Vec::new();
-        for (at, labels) in tuples.labels.into_iter().enumerate() {
-            let mut cells: Cells<'_> = [None; measures::COUNT];
-            for (measure, slot) in metric.measures.iter().zip(&sums) {
-                cells[measure.index()] = slot[at].as_ref();
-            }
-            if let Some(Derived { observation, .. }) = derive(metric, &cells, to.0 - from.0) {
-                found.push((labels, observation));
-            }
+        for ((labels, now), then) in tuples.labels.into_iter().zip(now).zip(then) {
+            let Some(now) = now else { continue };
+            let within = strata.get(&labels).and_then(within);
+            found.push((labels, change(over, part, &now, then.as_ref(), within).observation));
         }
         found.sort_by(|left, right| left.0.cmp(&right.0));
         found
@@ -115,24 +184,45 @@ impl State {
         blocks
     }
 
-    fn drifted(&self, metric: &Metric, of: Measure, query: &Query, from: Timestamp, to: Timestamp) -> Vec<(Labels, Observation)> {
-        let Value::Drift { statistic, .. } = metric.value else { return Vec::new() };
+    fn drifted(
+        &self,
+        of: Measure,
+        statistic: Statistic,
+        query: &Query,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<(Labels, Observation)> {
         let tuples = Tuples::new(self, query);
         let series = self.newest_series(of);
-        let until = from.floor(Timestamp::HOUR_US);
-        let since = until.plus(-REFERENCE_US);
-        let earlier = tuples.levels[2].blocks(series, since, until);
         let places = tuples.labels.len();
+        // By other dimensions there are hours only, and those of memory.
+        let earlier = if tuples.are_apps {
+            self.reference_blocks(series, from, to)
+        } else {
+            let stretches = self.settings.reference.stretches(from, to);
+            stretches.into_iter().flat_map(|(from, to)| tuples.levels[2].blocks(series, from, to)).collect()
+        };
         let reference: BTreeMap<u32, Partial> =
-            sum(earlier, places, |group| tuples.place(group), Histograms::Added).into_iter().collect();
-        let mut found: Vec<(Labels, Observation)> = self
-            .pool(of, from, to, &tuples, Histograms::Added)
-            .into_iter()
-            .filter(|(_, window)| window.n > 0)
-            .filter_map(|(at, window)| {
-                let compared = reference.get(&at).and_then(|reference| drift(&window.hist, &reference.hist));
-                let derived = of_drift(of, statistic, &window, compared.as_ref());
-                Some((tuples.labels.get(at as usize)?.clone(), derived.observation))
+            sum(earlier.into_iter(), places, |group| tuples.place(group), Histograms::Added).into_iter().collect();
+        let scorer = usize::from(series.scorer()).checked_sub(1).and_then(|at| self.kept.scorers.get(at));
+        let windows = self.pool(of, from, to, &tuples, Histograms::Added);
+        let mut all: Vec<Found> = windows
+            .iter()
+            .map(|(at, window)| {
+                let pinned = self.pinned(of, scorer, |group| {
+                    passes(group, &query.filter)
+                        && tuples.labels.get(*at as usize).is_some_and(|own| *own == labels(group, &query.by))
+                });
+                Found::new(of, window, pinned.as_ref().or_else(|| reference.get(at)))
+            })
+            .collect();
+        Found::screen(all.iter_mut());
+        let mut found: Vec<(Labels, Observation)> = windows
+            .iter()
+            .zip(&all)
+            .filter_map(|((at, window), compared)| {
+                let derived = compared.derived(of, statistic, window)?;
+                Some((tuples.labels.get(*at as usize)?.clone(), derived.observation))
             })
             .collect();
         found.sort_by(|left, right| left.0.cmp(&right.0));
@@ -168,10 +258,29 @@ const fn next_longer(window: Window) -> Window {
     }
 }
 
+/// Sums by measure and tuple.
+struct Sums<'a> {
+    measures: &'a [Measure],
+    sums: Vec<Vec<Option<Partial>>>,
+}
+
+impl Sums<'_> {
+    /// The sums of one tuple.
+    fn cells(&self, tuple: usize) -> Cells<'_> {
+        let mut cells: Cells<'_> = [None; measures::COUNT];
+        for (measure, sums) in self.measures.iter().zip(&self.sums) {
+            cells[measure.index()] = sums.get(tuple).and_then(Option::as_ref);
+        }
+        cells
+    }
+}
+
 /// Which tuple each group belongs to.
 struct Tuples<'a> {
     /// Where its numbers are: by tenant and application where that is enough, else by whole groups.
     levels: &'a [Level; 3],
+    /// It is by tenant and application.
+    are_apps: bool,
     labels: Vec<Labels>,
     /// By group; `u32::MAX` for none.
     places: Vec<u32>,
@@ -190,7 +299,7 @@ impl<'a> Tuples<'a> {
         let asked = query.by.iter().chain(query.filter.iter().map(|filter| &filter.dimension));
         let only_apps = asked.into_iter().all(|dimension| matches!(dimension, Dimension::Tenant | Dimension::App));
         let levels = if only_apps { &state.kept.apps } else { &state.kept.levels };
-        let mut tuples = Self { levels, labels: Vec::new(), places: vec![u32::MAX; groups.bound()] };
+        let mut tuples = Self { levels, are_apps: only_apps, labels: Vec::new(), places: vec![u32::MAX; groups.bound()] };
         for (number, group, key) in groups.keyed() {
             if !conditions.iter().all(|condition| condition.holds(key)) {
                 continue;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::advance::SKIP_AFTER_US;
-use super::derive::{Cells, Derived, derive, of_values};
-use super::drift::{Drift, drift};
+use super::derive::{Cells, Derived, derive};
+use super::dispersion::{Between, dispersions, has_interval, widen};
 use super::pane::{Histograms, Series, sum};
 use super::plan::{MeasureSet, bit};
 use super::state::State;
 use super::{MetricRow, Observation, ValueStatus};
 use crate::event::{Input, Timestamp};
-use crate::measure::registry::{Rows, Statistic, Value};
+use crate::measure::registry::Rows;
 use crate::measure::{Group, Inputs, Measure, Metric, Partial, Window, measures};
 
 /// Which groups of a window are published.
@@ -26,13 +26,13 @@ pub(super) enum Scope<'a> {
 }
 
 /// Where a row stands.
-struct Place {
-    window: Window,
-    start: Timestamp,
-    revision: i64,
-    coverage: f64,
-    is_final: bool,
-    as_of: Timestamp,
+pub(super) struct Place {
+    pub(super) window: Window,
+    pub(super) start: Timestamp,
+    pub(super) revision: i64,
+    pub(super) coverage: f64,
+    pub(super) is_final: bool,
+    pub(super) as_of: Timestamp,
 }
 
 impl State {
@@ -52,6 +52,22 @@ impl State {
         let before = rows.len();
         let place = self.place(class.inputs, window, start);
         let cells = self.gather(class.needed(window), window, start, scope);
+        let dispersed: Vec<(usize, &Metric)> = match window {
+            Window::Minute => Vec::new(),
+            Window::Quarter | Window::Hour | Window::Day => class
+                .plain(window)
+                .iter()
+                .filter_map(|number| Some((*number, plan.registry.metrics().get(*number)?)))
+                .filter(|(_, metric)| has_interval(metric))
+                .collect(),
+        };
+        let between = {
+            let metrics: Vec<&Metric> = dispersed.iter().map(|(_, metric)| *metric).collect();
+            dispersions(&self.kept.levels, &metrics, (start, window.us()), |group| match scope {
+                Scope::Touched(groups) => groups.contains_key(&group),
+                Scope::All | Scope::Again => true,
+            })
+        };
         let mut table: Cells<'_> = [None; measures::COUNT];
         for run in cells.chunk_by(|left, right| (left.group, left.scorer) == (right.group, right.scorer)) {
             let Some(first) = run.first() else { continue };
@@ -64,10 +80,13 @@ impl State {
             }
             if let Some(group) = self.kept.groups.get(first.group) {
                 let scorer = usize::from(first.scorer).checked_sub(1).and_then(|at| self.kept.scorers.get(at));
-                for metric in class.plain(window).iter().filter_map(|number| plan.registry.metrics().get(*number)) {
+                for number in class.plain(window) {
+                    let Some(metric) = plan.registry.metrics().get(*number) else { continue };
                     let concerned = metric.measures.iter().any(|measure| touched & bit(*measure) != 0);
                     if concerned && metric.scored == scorer.is_some() {
-                        push(metric, group, scorer, &table, &place, rows);
+                        let at = dispersed.iter().position(|(known, _)| known == number);
+                        let between = at.and_then(|at| between.get(&(first.group, first.scorer, at)));
+                        push(metric, group, scorer, &table, between, &place, rows);
                     }
                 }
             }
@@ -78,10 +97,8 @@ impl State {
         for metric in class.ages(window).iter().filter_map(|number| plan.registry.metrics().get(*number)) {
             self.push_ages(metric, scope, &place, rows);
         }
+        self.note_provisional(&place, number);
         let published = rows.get_mut(before..).unwrap_or_default();
-        if !place.is_final {
-            self.kept.provisional.insert((number, window, start));
-        }
         if !published.is_empty() && !matches!(scope, Scope::All) {
             let revision = self.next_revision(window, start, number);
             for row in published {
@@ -90,7 +107,7 @@ impl State {
         }
     }
 
-    fn place(&self, inputs: Inputs, window: Window, start: Timestamp) -> Place {
+    pub(super) fn place(&self, inputs: Inputs, window: Window, start: Timestamp) -> Place {
         let end = start.plus(window.us());
         let (passed, all) = inputs
             .iter()
@@ -142,59 +159,25 @@ impl State {
         }
         for (group, age) in self.kept.freshness.ages(end).filter(|(group, _)| wanted(group)) {
             let observation = Observation { value: Some(age), n: 1, min: Some(age), max: Some(age), ..Observation::default() };
-            let derived = Derived { observation, sum: age, sum_sq: age * age, status: None };
+            let derived = Derived { observation, sum: age, sum_sq: age * age, ..Derived::default() };
             rows.push(row(metric, group, None, derived, None, place));
         }
     }
 
-    /// Publishes the drift of the hour that starts at `hour`, by tenant and application.
-    pub(super) fn publish_drift(&mut self, hour: Timestamp, revision: i64, rows: &mut Vec<MetricRow>) {
-        let plan = self.plan.clone();
-        let end = hour.plus(Timestamp::HOUR_US);
-        let inputs = Inputs::of(Input::Gateway);
-        let place = Place { revision, ..self.place(inputs, Window::Hour, hour) };
-        let compared = &self.kept.apps[2];
-        let bound = self.kept.groups.bound();
-        for series in compared.series(hour, end).into_iter().filter(|series| plan.compared & bit(series.measure()) != 0) {
-            let window = sum(compared.blocks(series, hour, end), bound, Some, Histograms::Added);
-            let from = hour.plus(-Timestamp::DAY_US);
-            let reference: BTreeMap<u32, Partial> =
-                sum(compared.blocks(series, from, hour), bound, Some, Histograms::Added).into_iter().collect();
-            let scorer = usize::from(series.scorer()).checked_sub(1).and_then(|at| self.kept.scorers.get(at));
-            for (number, partial) in &window {
-                let Some(group) = self.kept.groups.get(*number) else { continue };
-                let found = reference.get(number).and_then(|reference| drift(&partial.hist, &reference.hist));
-                for metric in plan.drifts.iter().filter_map(|number| plan.registry.metrics().get(*number)) {
-                    let Value::Drift { of, statistic } = metric.value else { continue };
-                    if of == series.measure() && partial.n > 0 {
-                        let derived = of_drift(of, statistic, partial, found.as_ref());
-                        rows.push(row(metric, group, scorer, derived, Some(partial), &place));
-                    }
-                }
-            }
+    /// Notes that a window closed without some partitions.
+    pub(super) fn note_provisional(&mut self, place: &Place, class: u8) {
+        if !place.is_final {
+            self.kept.provisional.insert((class, place.window, place.start));
         }
     }
 }
 
 /// One partial of one group of a window.
-struct Gathered {
-    group: u32,
-    scorer: u8,
-    measure: Measure,
-    partial: Partial,
-}
-
-/// A comparison as a metric's numbers: the moments are those of the window's values.
-pub(super) fn of_drift(of: Measure, statistic: Statistic, window: &Partial, found: Option<&Drift>) -> Derived {
-    let mut derived = of_values(of, window);
-    derived.observation.value = found.map(|found| match statistic {
-        Statistic::Psi => found.psi,
-        Statistic::PsiP => found.p,
-        Statistic::Js => found.js,
-    });
-    derived.observation.p = found.map(|found| found.p);
-    derived.status = found.is_none().then_some(ValueStatus::Thin);
-    derived
+pub(super) struct Gathered {
+    pub(super) group: u32,
+    pub(super) scorer: u8,
+    pub(super) measure: Measure,
+    pub(super) partial: Partial,
 }
 
 fn push(
@@ -202,19 +185,23 @@ fn push(
     group: &Arc<Group>,
     scorer: Option<&Arc<str>>,
     table: &Cells<'_>,
+    between: Option<&Between>,
     place: &Place,
     rows: &mut Vec<MetricRow>,
 ) {
-    let Some(derived) = derive(metric, table, place.window.us()) else { return };
+    let Some(mut derived) = derive(metric, table, place.window.us()) else { return };
     if metric.rows == Rows::Occurring && derived.sum == 0.0 {
         return;
+    }
+    if let Some(between) = between {
+        widen(metric, &mut derived, between);
     }
     let shown = metric.shown().and_then(|measure| table[measure.index()]);
     rows.push(row(metric, group, scorer, derived, shown, place));
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "counts are far below 2^63")]
-fn row(
+pub(super) fn row(
     metric: &Metric,
     group: &Arc<Group>,
     scorer: Option<&Arc<str>>,
@@ -248,6 +235,10 @@ fn row(
         bad_n: seen.bad_n as i64,
         value: seen.value,
         value_status: derived.status.unwrap_or(ValueStatus::Ok),
+        p: seen.p,
+        expected: derived.expected,
+        reference_n: derived.reference_n.map(|n| n as i64),
+        dispersion: derived.dispersion,
         lo: seen.lo,
         hi: seen.hi,
         p50: seen.p50,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use super::groups::fold;
-use super::{MetricRow, Settings, State};
+use super::{Carried, MetricRow, Reference, Settings, State};
 use crate::event::{Input, Safety, Timestamp};
 use crate::log::{Entry, Health, Kind, Outcomes};
 use crate::measure::{
@@ -42,6 +42,8 @@ pub struct Recomputation {
     sets: BTreeMap<Option<Arc<str>>, Collected>,
     /// Answers that have feedback.
     rated: HashSet<u128>,
+    /// Start of the date, and what the dates before left.
+    carried: Option<(Timestamp, Carried)>,
     /// Groups with published rows by day: a group that is not among them was folded by the cap.
     published: HashSet<(i32, Group)>,
 }
@@ -69,7 +71,13 @@ impl Recomputation {
     /// was ever folded.
     #[must_use]
     pub fn new(published: HashSet<(i32, Group)>) -> Self {
-        Self { sets: BTreeMap::new(), rated: HashSet::new(), published }
+        Self { sets: BTreeMap::new(), rated: HashSet::new(), carried: None, published }
+    }
+
+    /// Everything is of the date that starts at `start`, and windows are compared with what the dates before left.
+    #[must_use]
+    pub fn after(self, carried: Carried, start: Timestamp) -> Self {
+        Self { carried: Some((start, carried)), ..self }
     }
 
     /// Adds a row of `interactions`.
@@ -123,9 +131,14 @@ impl Recomputation {
     }
 
     /// The last revision of every row whose window is complete: `through` says up to when, for each input that has partitions.
-    /// Order follows window, group and metric.
+    /// Order follows window, group and metric. Beside the rows stands what the next date needs.
     #[must_use]
-    pub fn finish(self, through: &BTreeMap<Input, Timestamp>, registry: Arc<Registry>) -> Vec<MetricRow> {
+    pub fn finish(
+        self,
+        through: &BTreeMap<Input, Timestamp>,
+        registry: Arc<Registry>,
+        reference: Reference,
+    ) -> (Vec<MetricRow>, Carried) {
         let topics = Input::ALL.into_iter().map(|input| (input.as_str().to_owned(), Inputs::of(input))).collect();
         let settings = Settings {
             topics,
@@ -134,11 +147,16 @@ impl Recomputation {
             keep_us: i64::MAX / 4,
             keep_answers_us: i64::MAX / 4,
             closed_bytes_max: usize::MAX,
+            reference,
         };
         let mut state = State::new(settings, registry);
         let watermarks: BTreeMap<String, Timestamp> =
             through.iter().map(|(input, to)| (format!("{}/0", input.as_str()), *to)).collect();
         let mut sets: Vec<PartialSet> = Vec::with_capacity(self.sets.len());
+        let start = self.carried.as_ref().map_or(Timestamp(0), |(start, _)| *start);
+        if let Some((start, carried)) = self.carried {
+            state.go_on(carried, start);
+        }
         for (scorer, mut set) in self.sets {
             let groups = std::mem::take(&mut set.groups);
             sets.push(PartialSet { scorer, ..set.accumulator.take(groups) });
@@ -149,7 +167,8 @@ impl Recomputation {
         state.absorb(&entry(watermarks), PartialSet::default());
         let mut rows = Vec::new();
         state.advance(&mut rows, &mut |_, _| {});
-        last_revisions(rows)
+        let carried = state.carried(start.plus(Timestamp::DAY_US));
+        (last_revisions(rows), carried)
     }
 }
 

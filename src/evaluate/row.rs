@@ -58,6 +58,15 @@ pub struct MetricRow {
     pub value: Option<f64>,
     /// What it is worth.
     pub value_status: ValueStatus,
+    /// Probability of at least this difference to the reference if nothing had changed (drift).
+    pub p: Option<f64>,
+    /// What the value would be on average without drift.
+    pub expected: Option<f64>,
+    /// Values of the reference or of the window before.
+    pub reference_n: Option<i64>,
+    /// Factor by which the variance is greater than that of independent values; the interval is widened by it. None where it was
+    /// not measured.
+    pub dispersion: Option<f64>,
     /// Lower 95 % bound.
     pub lo: Option<f64>,
     /// Upper 95 % bound.

@@ -43,12 +43,16 @@ pub(super) struct Kept {
     pub(super) levels: [Level; 3],
     /// The same, added up by tenant and application: what most rules read, and what drift compares.
     pub(super) apps: [Level; 3],
+    /// Days of what drift compares, by tenant and application.
+    pub(super) days: Level,
     pub(super) freshness: Freshness,
     pub(super) service: Service,
     /// Published windows that late events touched: by group, which measures.
     pub(super) dirty: BTreeMap<(Window, Timestamp), BTreeMap<u32, MeasureSet>>,
-    /// Hours whose drift must be computed again.
-    pub(super) dirty_drift: BTreeSet<Timestamp>,
+    /// Hours and days whose drift must be computed again: (end, window).
+    pub(super) dirty_drift: BTreeSet<(Timestamp, Window)>,
+    /// Hours whose changes must be computed again.
+    pub(super) dirty_changes: BTreeSet<Timestamp>,
     /// Windows that closed without some partitions: (class, window, start).
     pub(super) provisional: BTreeSet<(u8, Window, Timestamp)>,
     /// Times a window was published again: (window, start, class).
@@ -88,7 +92,7 @@ impl State {
     }
 
     pub(super) fn closed_bytes(&self) -> usize {
-        self.kept.levels.iter().chain(&self.kept.apps).map(Level::bytes).sum()
+        self.kept.levels.iter().chain(&self.kept.apps).chain([&self.kept.days]).map(Level::bytes).sum()
     }
 
     /// Up to when the input's panes are closed.
@@ -133,7 +137,7 @@ impl State {
         topic.and_then(|topic| self.settings.topics.get(topic)).copied().unwrap_or_default()
     }
 
-    fn scorer(&mut self, name: Option<&Arc<str>>) -> u8 {
+    pub(super) fn scorer(&mut self, name: Option<&Arc<str>>) -> u8 {
         let Some(name) = name else { return 0 };
         let scorers = &mut self.kept.scorers;
         let at = scorers.iter().position(|known| known == name).unwrap_or_else(|| {
@@ -216,13 +220,32 @@ impl State {
                     let by_app = self.by_app(&cells, start);
                     self.kept.apps[window as usize].add(start, series, &by_app);
                 }
-                if window == Window::Hour && self.plan.compared & bit(series.measure()) != 0 {
-                    // The hour is part of the reference of the day that follows it.
-                    self.kept.dirty_drift.extend((0..=24).map(|later| start.plus(later * Timestamp::HOUR_US)));
+                if window == Window::Hour {
+                    self.correct_comparisons(series, start, &cells);
                 }
                 self.touch(window, start, series.measure(), cells.iter().map(|(group, _)| *group));
             }
             self.kept.counters.beyond_memory += if beyond_memory { cells.len() as u64 } else { 0 };
+        }
+    }
+
+    /// What late cells of a closed hour change beyond the hour's own rows.
+    fn correct_comparisons(&mut self, series: Series, hour: Timestamp, cells: &[(u32, Partial)]) {
+        let measure = bit(series.measure());
+        if self.plan.change_measures & measure != 0 {
+            self.kept.dirty_changes.extend([hour, hour.plus(Timestamp::HOUR_US)]);
+        }
+        if self.plan.compared & measure == 0 {
+            return;
+        }
+        for window in [Window::Hour, Window::Day] {
+            let followers = self.settings.reference.followers(hour, window);
+            self.kept.dirty_drift.extend(followers.into_iter().map(|start| (start.plus(window.us()), window)));
+        }
+        let day = hour.floor(Timestamp::DAY_US);
+        if self.kept.closed[Input::Gateway as usize].is_some_and(|closed| day.plus(Timestamp::DAY_US) <= closed) {
+            let by_app = self.by_app(cells, hour);
+            self.kept.days.add(day, series, &by_app);
         }
     }
 

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use proptest::prelude::*;
 
-use super::derive::{Cells, derive, of_values};
-use super::{MetricRow, Query, Recomputation, Settings, State, StoredFeedback, Tick, ValueStatus, drift};
+use super::change::{Strata, cells, change, within};
+use super::comparison::Found;
+use super::derive::{Cells, Derived, derive, fraction};
+use super::dispersion::{Between, has_interval, stretch_us, widen};
+use super::{Carried, MetricRow, Query, Recomputation, Reference, Settings, State, StoredFeedback, Tick, ValueStatus};
 use crate::event::{Input, Timestamp};
 use crate::log::{Entry, Health, Kind, Outcomes};
-use crate::measure::registry::{Rows, Statistic, Value};
+use crate::measure::registry::{Rows, Value};
 use crate::measure::{
-    Accumulator, Answer, AnswerState, Dimension, EndedRun, Group, Inputs, Measure, Partial, PartialSet, Polarity, Registry,
-    StatusClass, Window, measures, observe_answer_feedback, observe_feedback,
+    Accumulator, Answer, AnswerState, Category, Dimension, EndedRun, Group, Inputs, Measure, Metric, Partial, PartialSet, Polarity,
+    Registry, StatusClass, Window, measures, observe_answer_feedback, observe_feedback,
 };
 
 /// Adds events to a recomputation from stored rows.
@@ -44,8 +47,8 @@ const HOUR: i64 = Timestamp::HOUR_US;
 
 /// Partials by minute, group, scorer and measure.
 type Minutes = BTreeMap<(Timestamp, u32, Option<Arc<str>>, Measure), Partial>;
-/// Partials by hour of a group, scorer and measure.
-type Hours = BTreeMap<(Group, Option<Arc<str>>, Measure), BTreeMap<Timestamp, Partial>>;
+/// Sums by measure of a key and a scorer.
+type Sums<K> = BTreeMap<(K, Option<Arc<str>>), BTreeMap<Measure, Partial>>;
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -63,16 +66,18 @@ struct Placed {
 
 /// Three groups, and the same three with a feedback's name.
 fn groups() -> Vec<Group> {
-    let group = |(tenant, version, name): (&str, &str, Option<&str>)| {
+    let group = |(tenant, version, model, name): (&str, &str, &str, Option<&str>)| {
         let mut group = Group::default();
         group.0[Dimension::Tenant as usize] = Some(tenant.into());
         group.0[Dimension::App as usize] = Some("app".into());
         group.0[Dimension::PromptVersion as usize] = Some(version.into());
+        group.0[Dimension::ResponseModel as usize] = Some(model.into());
         group.0[Dimension::FeedbackName as usize] = name.map(Into::into);
         group
     };
-    let plain = [("a", "v1"), ("a", "v2"), ("b", "v3")];
-    [None, Some("thumbs")].into_iter().flat_map(|name| plain.map(|(tenant, version)| group((tenant, version, name)))).collect()
+    let plain = [("a", "v1", "m1"), ("a", "v2", "m2"), ("b", "v3", "m1")];
+    let named = |name| plain.map(|(tenant, version, model)| group((tenant, version, model, name)));
+    [None, Some("thumbs")].into_iter().flat_map(named).collect()
 }
 
 /// The answers of a request event.
@@ -85,6 +90,8 @@ fn answers(placed: &Placed) -> Vec<Answer> {
         refusal: Some(copy.is_multiple_of(5)),
         scores: [*score, None, *score, None, None, None, None],
         tokens: [Some(10), Some(20), None, None, None],
+        language: Category::of(["en", "de", Group::OTHER][copy as usize % 3]),
+        prediction: Category::of(if latency_us % 2 == 0 { "yes" } else { "no" }),
         ..Answer::new(*status)
     };
     (0..*copies).map(answer).collect()
@@ -143,6 +150,11 @@ fn entry(number: u64, written_at: Timestamp, watermarks: BTreeMap<String, Timest
     }
 }
 
+/// Where watermarks stand when the first entry comes: the first midnight lies ahead.
+const BEGIN: Timestamp = Timestamp(18 * HOUR);
+/// What ends up to here is looked at.
+const END: Timestamp = Timestamp(52 * HOUR);
+
 fn settings() -> Settings {
     let topics = [("g", Input::Gateway), ("f", Input::Feedback), ("p", Input::Pipeline)];
     let topics = topics.map(|(topic, input)| (topic.to_owned(), Inputs::of(input))).into();
@@ -150,7 +162,11 @@ fn settings() -> Settings {
 }
 
 fn state() -> State {
-    State::new(settings(), Arc::new(Registry::builtin().unwrap()))
+    against(&Reference::Trailing)
+}
+
+fn against(reference: &Reference) -> State {
+    State::new(Settings { reference: reference.clone(), ..settings() }, Arc::new(Registry::builtin().unwrap()))
 }
 
 const PARTITIONS: [&str; 4] = ["g/0", "g/1", "f/0", "p/0"];
@@ -163,10 +179,10 @@ struct Step {
 }
 
 /// Runs events, each in the entry it is assigned to, and then closes everything up to each of `ends`, in hours.
-fn run(events: &[(Placed, prop::sample::Index)], steps: &[Step], ends: &[i64]) -> (Vec<MetricRow>, State) {
-    let mut state = state();
+fn run(events: &[(Placed, prop::sample::Index)], steps: &[Step], ends: &[i64], reference: &Reference) -> (Vec<MetricRow>, State) {
+    let mut state = against(reference);
     let mut rows = Vec::new();
-    let mut marks = [Timestamp(0); 4];
+    let mut marks = [BEGIN; 4];
     let mut number = 0;
     let mut step = |state: &mut State, marks: &[Timestamp; 4], set: PartialSet| {
         number += 1;
@@ -186,7 +202,8 @@ fn run(events: &[(Placed, prop::sample::Index)], steps: &[Step], ends: &[i64]) -
         step(&mut state, &marks, PartialSet::default());
         if plan.restarts {
             let bytes = state.to_bytes().unwrap();
-            state = State::from_bytes(&bytes, settings(), Arc::new(Registry::builtin().unwrap())).unwrap();
+            let settings = Settings { reference: reference.clone(), ..settings() };
+            state = State::from_bytes(&bytes, settings, Arc::new(Registry::builtin().unwrap())).unwrap();
             assert_eq!(state.to_bytes().unwrap(), bytes, "a snapshot of a restored state is the same snapshot");
         }
     }
@@ -210,14 +227,16 @@ struct Numbers {
     value: Option<f64>,
     status: ValueStatus,
     bounds: [Option<f64>; 4],
+    compared: [Option<f64>; 3],
+    reference_n: Option<i64>,
     quantiles: [Option<f64>; 4],
     hist: (Vec<f64>, Vec<i64>),
 }
 
-/// The last revision of every row of the first 28 hours.
+/// The last revision of every row that ends before [`END`].
 fn last(rows: &[MetricRow]) -> BTreeMap<Key, Numbers> {
     let mut revisions: BTreeMap<Key, (i64, Numbers)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.window_start.plus(row.window_s * Timestamp::SECOND_US) <= Timestamp(28 * HOUR)) {
+    for row in rows.iter().filter(|row| row.window_start.plus(row.window_s * Timestamp::SECOND_US) <= END) {
         let key = (row.metric.clone(), row.window_start, row.window_s, (*row.group).clone(), row.scorer.clone());
         let numbers = Numbers {
             counts: (row.n, row.n_null, row.bad_n),
@@ -225,10 +244,14 @@ fn last(rows: &[MetricRow]) -> BTreeMap<Key, Numbers> {
             value: row.value,
             status: row.value_status,
             bounds: [row.lo, row.hi, row.min, row.max],
+            compared: [row.p, row.expected, row.dispersion],
+            reference_n: row.reference_n,
             quantiles: [row.p50, row.p90, row.p95, row.p99],
             hist: (row.hist_edges.clone(), row.hist_counts.clone()),
         };
-        for number in [row.value, row.lo, row.hi, row.p50, Some(row.sum), Some(row.sum_sq), Some(row.coverage)] {
+        for number in
+            [row.value, row.lo, row.hi, row.p50, row.p, row.dispersion, Some(row.sum), Some(row.sum_sq), Some(row.coverage)]
+        {
             assert!(number.is_none_or(f64::is_finite), "{row:?}");
         }
         let before = revisions.insert(key, (row.revision, numbers));
@@ -238,7 +261,7 @@ fn last(rows: &[MetricRow]) -> BTreeMap<Key, Numbers> {
 }
 
 /// Everything at once, without panes, watermarks or revisions.
-fn slowly(events: &[Placed]) -> BTreeMap<Key, Numbers> {
+fn slowly(events: &[Placed], reference: &Reference) -> BTreeMap<Key, Numbers> {
     let registry = Registry::builtin().unwrap();
     let names = groups();
     let mut minutes: Minutes = BTreeMap::new();
@@ -262,7 +285,14 @@ fn slowly(events: &[Placed]) -> BTreeMap<Key, Numbers> {
                 cells[measure.index()] = Some(partial);
             }
             for metric in registry.metrics().iter().filter(|metric| metric.windows.contains(&window)) {
-                let Some(derived) = derive(metric, &cells, window.us()).filter(|_| metric.scored == by.is_some()) else { continue };
+                let Some(mut derived) = derive(metric, &cells, window.us()).filter(|_| metric.scored == by.is_some()) else {
+                    continue;
+                };
+                if window > Window::Minute {
+                    slowly_widened(metric, &mut derived, &minutes, (*start, start.plus(window.us())), |of, scorer| {
+                        of == *group && scorer == by.as_ref()
+                    });
+                }
                 if metric.rows == Rows::Occurring && derived.sum == 0.0 {
                     continue;
                 }
@@ -273,11 +303,12 @@ fn slowly(events: &[Placed]) -> BTreeMap<Key, Numbers> {
         }
     }
     expected.extend(slow_ages(events, &registry));
-    expected.extend(slow_drift(&minutes, &registry));
+    expected.extend(slow_drift(&minutes, &registry, reference));
+    expected.extend(slow_changes(&minutes, &registry));
     expected
 }
 
-fn numbers(derived: super::derive::Derived, shown: Option<(Measure, &Partial)>) -> Numbers {
+fn numbers(derived: Derived, shown: Option<(Measure, &Partial)>) -> Numbers {
     let seen = derived.observation;
     let hist = shown.map(|(measure, partial)| {
         let edge = |bin: u16| measure.info().edges.range(bin).1 as f64 / measure.info().scale as f64;
@@ -290,6 +321,8 @@ fn numbers(derived: super::derive::Derived, shown: Option<(Measure, &Partial)>) 
         value: seen.value,
         status: derived.status.unwrap_or(ValueStatus::Ok),
         bounds: [seen.lo, seen.hi, seen.min, seen.max],
+        compared: [seen.p, derived.expected, derived.dispersion],
+        reference_n: derived.reference_n.map(whole),
         quantiles: [seen.p50, seen.p90, seen.p95, seen.p99],
         hist: hist.unwrap_or_default(),
     }
@@ -311,7 +344,7 @@ fn slow_ages(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {
         };
         for window in &metric.windows {
             let mut end = first.floor(window.us()).plus(window.us());
-            while end <= Timestamp(28 * HOUR) {
+            while end <= END {
                 if let Some(newest) = published.iter().filter(|at| **at <= end).max() {
                     let age = (end.0 - newest.0) as f64 / 1e6;
                     let numbers = Numbers {
@@ -320,6 +353,8 @@ fn slow_ages(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {
                         value: Some(age),
                         status: ValueStatus::Ok,
                         bounds: [None, None, Some(age), Some(age)],
+                        compared: [None; 3],
+                        reference_n: None,
                         quantiles: [None; 4],
                         hist: (Vec::new(), Vec::new()),
                     };
@@ -332,39 +367,136 @@ fn slow_ages(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {
     expected
 }
 
-fn slow_drift(minutes: &Minutes, registry: &Registry) -> BTreeMap<Key, Numbers> {
-    let by_app = |group: u32| {
-        let whole = &groups()[group as usize];
-        let mut kept = Group::default();
-        for dimension in [Dimension::Tenant, Dimension::App] {
-            kept.0[dimension as usize] = whole.get(dimension).cloned();
-        }
-        kept
-    };
-    let mut hours: Hours = BTreeMap::new();
-    for ((pane, group, by, measure), partial) in minutes {
-        let hour = hours.entry((by_app(*group), by.clone(), *measure)).or_default();
-        hour.entry(pane.floor(HOUR)).or_default().merge(partial);
+/// Sums of `[from, to)` by a key of the group.
+fn sums<K: Ord>(minutes: &Minutes, from: Timestamp, to: Timestamp, key: impl Fn(u32) -> Option<K>) -> Sums<K> {
+    let mut sums: Sums<K> = BTreeMap::new();
+    for ((_, group, by, measure), partial) in minutes.iter().filter(|((pane, ..), _)| from <= *pane && *pane < to) {
+        let Some(key) = key(*group) else { continue };
+        sums.entry((key, by.clone())).or_default().entry(*measure).or_default().merge(partial);
     }
-    let mut expected = BTreeMap::new();
-    for metric in registry.metrics() {
-        let Value::Drift { of, statistic } = metric.value else { continue };
-        for ((group, by, _), hours) in hours.iter().filter(|((_, _, measure), _)| *measure == of) {
-            for (hour, window) in hours.iter().filter(|(_, window)| window.n > 0) {
-                let mut reference = Partial::default();
-                hours.range(hour.plus(-24 * HOUR)..*hour).for_each(|(_, earlier)| reference.merge(earlier));
-                let found = drift(&window.hist, &reference.hist);
-                let mut derived = of_values(of, window);
-                derived.observation.value = found.map(|found| match statistic {
-                    Statistic::Psi => found.psi,
-                    Statistic::PsiP => found.p,
-                    Statistic::Js => found.js,
-                });
-                derived.status = found.is_none().then_some(ValueStatus::Thin);
-                let key = (metric.name.clone(), *hour, 3_600, group.clone(), by.clone());
-                expected.insert(key, numbers(derived, Some((of, window))));
+    sums
+}
+
+/// Widens an interval by what the stretches of `[from, to)` say about those that `is_mine` wants.
+fn slowly_widened(
+    metric: &Metric,
+    derived: &mut Derived,
+    minutes: &Minutes,
+    (from, to): (Timestamp, Timestamp),
+    is_mine: impl Fn(u32, Option<&Arc<str>>) -> bool,
+) {
+    if !has_interval(metric) {
+        return;
+    }
+    let mut between = Between::default();
+    let mut start = from;
+    while start < to {
+        let end = start.plus(stretch_us(to.0 - from.0)).min(to);
+        let mut part: BTreeMap<Measure, Partial> = BTreeMap::new();
+        for ((pane, group, by, measure), partial) in minutes {
+            if start <= *pane && *pane < end && is_mine(*group, by.as_ref()) {
+                part.entry(*measure).or_default().merge(partial);
             }
         }
+        if let Some(part) = fraction(&metric.value, &cells(&part)) {
+            between.add(part);
+        }
+        start = end;
+    }
+    widen(metric, derived, &between);
+}
+
+/// The group of a group's tenant and application.
+fn app(group: u32) -> Group {
+    let whole = &groups()[group as usize];
+    let mut kept = Group::default();
+    for dimension in [Dimension::Tenant, Dimension::App] {
+        kept.0[dimension as usize] = whole.get(dimension).cloned();
+    }
+    kept
+}
+
+fn slow_drift(minutes: &Minutes, registry: &Registry, reference: &Reference) -> BTreeMap<Key, Numbers> {
+    let mut expected = BTreeMap::new();
+    for window in [Window::Hour, Window::Day] {
+        let mut start = Timestamp(0);
+        while start < END {
+            let end = start.plus(window.us());
+            let now = sums(minutes, start, end, |group| Some(app(group)));
+            let mut before: Sums<Group> = BTreeMap::new();
+            for (from, to) in reference.stretches(start, end) {
+                for (key, parts) in sums(minutes, from, to, |group| Some(app(group))) {
+                    let known = before.entry(key).or_default();
+                    for (measure, partial) in &parts {
+                        known.entry(*measure).or_default().merge(partial);
+                    }
+                }
+            }
+            for (number, info) in (0_u16..).zip(&measures::ALL) {
+                let of = Measure(number);
+                for scorer in [None, Some(scorer(false)), Some(scorer(true))].iter().filter(|by| by.is_some() == info.scored) {
+                    let series: Vec<(&Group, &Partial)> = now
+                        .iter()
+                        .filter(|((_, by), _)| by == scorer)
+                        .filter_map(|((group, _), parts)| Some((group, parts.get(&of)?)))
+                        .collect();
+                    let mut found: Vec<Found> = series
+                        .iter()
+                        .map(|(group, here)| {
+                            let key = ((*group).clone(), scorer.clone());
+                            Found::new(of, here, before.get(&key).and_then(|parts| parts.get(&of)))
+                        })
+                        .collect();
+                    Found::screen(found.iter_mut());
+                    for metric in registry.metrics() {
+                        let Value::Drift { of: measure, statistic } = metric.value else { continue };
+                        for ((group, here), found) in series.iter().zip(&found).filter(|_| measure == of) {
+                            let key = (metric.name.clone(), start, window.seconds(), (*group).clone(), scorer.clone());
+                            let shown = metric.shown().map(|measure| (measure, *here));
+                            let derived = found.derived(of, statistic, here);
+                            expected.extend(derived.map(|derived| (key, numbers(derived, shown))));
+                        }
+                    }
+                }
+            }
+            start = end;
+        }
+    }
+    expected
+}
+
+fn slow_changes(minutes: &Minutes, registry: &Registry) -> BTreeMap<Key, Numbers> {
+    let mut expected = BTreeMap::new();
+    let mut start = Timestamp(0);
+    while start < END {
+        let hours = [start, start.plus(-HOUR)];
+        let by_app = hours.map(|hour| sums(minutes, hour, hour.plus(HOUR), |group| Some(app(group))));
+        let model = |group: u32| groups()[group as usize].get(Dimension::ResponseModel).cloned();
+        let by_model = hours.map(|hour| sums(minutes, hour, hour.plus(HOUR), |group| Some((app(group), model(group)))));
+        for metric in registry.metrics() {
+            let Value::Change { of, part, over } = &metric.value else { continue };
+            let base = registry.get(of).unwrap();
+            for (group, by) in by_app[0].keys().filter(|(_, by)| by.is_some() == base.scored) {
+                let derived = [0, 1].map(|side: usize| {
+                    let mut derived = derive(base, &cells(by_app[side].get(&(group.clone(), by.clone()))?), HOUR)?;
+                    let stretch = (hours[side], hours[side].plus(HOUR));
+                    slowly_widened(base, &mut derived, minutes, stretch, |of, scorer| app(of) == *group && scorer == by.as_ref());
+                    Some(derived)
+                });
+                let [Some(now), then] = derived else { continue };
+                let mut strata: Strata<Option<Arc<str>>> = Strata::new();
+                for (side, sums) in by_model.iter().enumerate() {
+                    for (((_, model), _), parts) in sums.iter().filter(|(((of, _), scorer), _)| of == group && scorer == by) {
+                        if let Some(part) = fraction(over, &cells(parts)) {
+                            strata.entry(model.clone()).or_default()[side] = part;
+                        }
+                    }
+                }
+                let derived = change(over, *part, &now, then.as_ref(), within(&strata));
+                expected.insert((metric.name.clone(), start, 3_600, group.clone(), by.clone()), numbers(derived, None));
+            }
+        }
+        start = start.plus(HOUR);
     }
     expected
 }
@@ -382,7 +514,9 @@ fn events() -> impl Strategy<Value = Placed> {
     });
     let run = any::<bool>().prop_map(|failed| Event::Run { failed });
     let event = prop_oneof![4 => request, 2 => feedback, 1 => run];
-    (3 * HOUR..6 * HOUR, 0_u32..3, event).prop_map(|(at, group, event)| Placed { at: Timestamp(at), group, event })
+    // The evening, the night after it, and the next evening.
+    let at = (0_usize..3, 0..2 * HOUR).prop_map(|(part, at)| [20, 24, 44][part] * HOUR + at);
+    (at, 0_u32..3, event).prop_map(|(at, group, event)| Placed { at: Timestamp(at), group, event })
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -407,17 +541,40 @@ proptest! {
 
     #[test]
     fn any_cut_order_delay_or_restart_gives_the_rows_of_one_slow_recomputation(
-        events in prop::collection::vec((events(), any::<prop::sample::Index>()), 1..25), steps in steps(),
+        events in prop::collection::vec((events(), any::<prop::sample::Index>()), 1..25), steps in steps(), same_hours in any::<bool>(),
     ) {
-        let (rows, _) = run(&events, &steps, &[40, 60, 80]);
-        let expected = slowly(&events.iter().map(|(placed, _)| placed.clone()).collect::<Vec<_>>());
+        let reference = if same_hours { Reference::SameHours } else { Reference::Trailing };
+        let (rows, _) = run(&events, &steps, &[60, 80, 104], &reference);
+        let expected = slowly(&events.iter().map(|(placed, _)| placed.clone()).collect::<Vec<_>>(), &reference);
         let differences = differences(&last(&rows), &expected);
         prop_assert!(differences.is_empty(), "{}", differences.join("\n"));
         let all: Vec<Placed> = events.into_iter().map(|(placed, _)| placed).collect();
-        let through = Input::ALL.map(|input| (input, Timestamp(80 * HOUR))).into();
-        let again = store(&all).finish(&through, Arc::new(Registry::builtin().unwrap()));
+        let through: BTreeMap<Input, Timestamp> = Input::ALL.map(|input| (input, Timestamp(104 * HOUR))).into();
+        let registry = Arc::new(Registry::builtin().unwrap());
+        let (again, _) = store(&all).finish(&through, Arc::clone(&registry), reference.clone());
         let differences = self::differences(&last(&again), &expected);
         prop_assert!(differences.is_empty(), "from stored rows: {}", differences.join("\n"));
+
+        // Date by date, as `verify` does: what is made from requests alone.
+        let mut dated = Vec::new();
+        let mut carried = Carried::default();
+        for day in 0..3 {
+            let start = Timestamp(day * Timestamp::DAY_US);
+            let of_day = |placed: &&Placed| placed.at.floor(Timestamp::DAY_US) == start && matches!(placed.event, Event::Request { .. });
+            let events: Vec<Placed> = all.iter().filter(of_day).cloned().collect();
+            let recomputation = store(&events).after(std::mem::take(&mut carried), start);
+            let through = Input::ALL.map(|input| (input, start.plus(3 * Timestamp::DAY_US))).into();
+            let (rows, next) = recomputation.finish(&through, Arc::clone(&registry), reference.clone());
+            dated.extend(rows);
+            carried = next;
+        }
+        let of_requests = |key: &Key| {
+            let metric = registry.get(&key.0).unwrap();
+            metric.inputs == Inputs::of(Input::Gateway)
+        };
+        let expected = expected.into_iter().filter(|(key, _)| of_requests(key)).collect();
+        let differences = self::differences(&last(&dated), &expected);
+        prop_assert!(differences.is_empty(), "date by date: {}", differences.join("\n"));
     }
 }
 
@@ -425,19 +582,45 @@ proptest! {
 fn slowly_pooled(events: &[Placed], metric: &str, from: Timestamp, to: Timestamp) -> Vec<(String, super::Observation)> {
     let registry = Registry::builtin().unwrap();
     let metric = registry.get(metric).unwrap();
-    let mut by_tenant: BTreeMap<String, BTreeMap<Measure, Partial>> = BTreeMap::new();
-    for row in partials(events.iter(), true).rows.into_iter().filter(|row| from <= row.pane && row.pane < to) {
-        let tenant = groups()[row.group as usize].get(Dimension::Tenant).unwrap().to_string();
-        by_tenant.entry(tenant).or_default().entry(row.measure).or_default().merge(&row.partial);
+    let mut minutes: Minutes = BTreeMap::new();
+    for row in partials(events.iter(), true).rows {
+        minutes.entry((row.pane, row.group, None, row.measure)).or_default().merge(&row.partial);
     }
-    let observe = |sums: &BTreeMap<Measure, Partial>| {
-        let mut cells: Cells<'_> = [None; measures::COUNT];
-        for (measure, partial) in sums {
-            cells[measure.index()] = Some(partial);
-        }
-        derive(metric, &cells, to.0 - from.0).map(|derived| derived.observation)
+    let tenant = |group: u32| groups()[group as usize].get(Dimension::Tenant).cloned();
+    let base = match &metric.value {
+        Value::Change { of, .. } => registry.get(of).unwrap(),
+        _ => metric,
     };
-    by_tenant.iter().filter_map(|(tenant, sums)| Some((tenant.clone(), observe(sums)?))).collect()
+    let derived = |whose: &Arc<str>, from: Timestamp, to: Timestamp| {
+        let sums = sums(&minutes, from, to, tenant);
+        let mut derived = derive(base, &cells(sums.get(&(whose.clone(), None))?), to.0 - from.0)?;
+        if to.0 - from.0 <= HOUR {
+            slowly_widened(base, &mut derived, &minutes, (from, to), |group, _| tenant(group).as_ref() == Some(whose));
+        }
+        Some(derived)
+    };
+    let mut found = Vec::new();
+    for whose in ["a", "b"].map(Arc::from) {
+        let Some(now) = derived(&whose, from, to) else { continue };
+        let Value::Change { over, part, .. } = &metric.value else {
+            found.push((whose.to_string(), now.observation));
+            continue;
+        };
+        let before = from.plus(from.0 - to.0);
+        let mut strata: Strata<Option<Arc<str>>> = Strata::new();
+        for (side, (from, to)) in [(from, to), (before, from)].into_iter().enumerate() {
+            let model = |group: u32| groups()[group as usize].get(Dimension::ResponseModel).cloned();
+            let mine = |group: u32| (tenant(group).as_ref() == Some(&whose)).then(|| model(group));
+            for ((model, _), parts) in sums(&minutes, from, to, mine) {
+                if let Some(part) = fraction(over, &cells(&parts)) {
+                    strata.entry(model).or_default()[side] = part;
+                }
+            }
+        }
+        let then = derived(&whose, before, from);
+        found.push((whose.to_string(), change(over, *part, &now, then.as_ref(), within(&strata)).observation));
+    }
+    found
 }
 
 proptest! {
@@ -454,16 +637,20 @@ proptest! {
                 *scorer = true;
             }
         }
-        let (_, state) = run(&events, &steps, &[20]);
-        let all: Vec<Placed> = events.into_iter().map(|(placed, _)| placed).collect();
+        let (_, state) = run(&events, &steps, &[40], &Reference::Trailing);
+        let all: Vec<Placed> = events.into_iter().map(|(placed, _)| placed).filter(|placed| placed.at < Timestamp(40 * HOUR)).collect();
         let requested = all.iter().any(|placed| matches!(placed.event, Event::Request { .. }));
-        let (from, to) = (Timestamp(from_minutes * MINUTE), Timestamp((from_minutes + minutes) * MINUTE));
-        for metric in ["requests", "error_rate", "latency_ms", "groundedness", "refusal_rate", "feedback.positive_rate"] {
+        let from = BEGIN.plus(from_minutes * MINUTE);
+        let to = from.plus(minutes * MINUTE);
+        for metric in [
+            "requests", "error_rate", "latency_ms", "groundedness", "refusal_rate", "feedback.positive_rate", "error_rate.change",
+            "error_rate.change_within", "groundedness.change_mix",
+        ] {
             let query = Query { metric: metric.to_owned(), filter: Vec::new(), by: vec![Dimension::Tenant] };
             let found: Vec<_> =
                 state.pooled(&query, from, to).into_iter().map(|(mut labels, seen)| (labels.remove(0).1, seen)).collect();
             // Without any request nothing was ever scored.
-            if requested || !["groundedness", "refusal_rate"].contains(&metric) {
+            if requested || !["groundedness", "refusal_rate", "groundedness.change_mix"].contains(&metric) {
                 prop_assert_eq!(found, slowly_pooled(&all, metric, from, to), "{}", metric);
             }
         }

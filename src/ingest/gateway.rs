@@ -13,7 +13,7 @@ use crate::decode::Rejected;
 use crate::event::{Attribute, Context, GatewayLog, Outcome, SafetyStage, Text, UsageSource};
 use crate::join::IdKind;
 use crate::measure::{
-    Answer, AnswerState, CostStatus, Dimension, Prices, billionths, micros_from_ms, observe_safety, status_class,
+    Answer, AnswerState, Category, CostStatus, Dimension, Prices, billionths, micros_from_ms, observe_safety, status_class,
 };
 use crate::score::{self, Score};
 
@@ -315,6 +315,8 @@ impl Work {
             state: if scored { AnswerState::parse(self.scores.state.as_str()) } else { None },
             refusal: scored.then_some(self.scores.refusal),
             scores: row.scores,
+            language: if scored { self.scores.language.and_then(Category::of) } else { None },
+            prediction: texts.get("prediction").and_then(Category::of),
         }
         .observe(&mut cells);
         observe_safety(&log.safety, &mut cells);

@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Edges, Group, Measure, Partial, PartialRow, PartialSet, histogram::HistogramSum, measures};
+use super::{Category, Edges, Group, Measure, Partial, PartialRow, PartialSet, histogram::HistogramSum, measures};
 use crate::event::Timestamp;
 
 /// Histogram bins noted together; with the link a chunk fills half a cache line.
@@ -175,9 +175,20 @@ impl CellsAt<'_> {
 
     /// Adds one value, in the measure's unit.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "an epoch has far fewer than 2^32 chunks")]
     pub fn add(&mut self, measure: Measure, value: i64) {
         let edges = measure.info().edges;
+        self.add_in_bin(measure, value, if edges == Edges::None { None } else { Some(edges.bin(value)) });
+    }
+
+    /// Counts one of a category.
+    #[inline]
+    pub fn add_category(&mut self, measure: Measure, category: Category) {
+        self.add_in_bin(measure, 1, Some(category.bin()));
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "an epoch has far fewer than 2^32 chunks")]
+    fn add_in_bin(&mut self, measure: Measure, value: i64, bin: Option<u16>) {
         let next_chunk = self.chunks.len() as u32 + 1;
         let cell = self.cell(measure);
         cell.sum += i128::from(value);
@@ -186,15 +197,13 @@ impl CellsAt<'_> {
         cell.max = cell.max.max(value);
         let place = cell.n as usize % CHUNK;
         cell.n += 1;
-        if edges == Edges::None {
-            return;
-        }
+        let Some(bin) = bin else { return };
         let before = cell.chunk;
         if place == 0 {
             cell.chunk = next_chunk;
-            self.chunks.push(Chunk { bins: [edges.bin(value); CHUNK], before });
+            self.chunks.push(Chunk { bins: [bin; CHUNK], before });
         } else {
-            self.chunks[before as usize - 1].bins[place] = edges.bin(value);
+            self.chunks[before as usize - 1].bins[place] = bin;
         }
     }
 

@@ -10,6 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Group;
+
 /// Which edges a measure's histogram has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,6 +22,35 @@ pub enum Edges {
     Linear,
     /// 64 bins per power of two.
     Logarithmic,
+    /// Categories by the hash of their name: bins without an order. Every value is 1.
+    Category,
+}
+
+/// A category, as its bin: the hash of its name. Two of 3,712 bins fall together with probability 1 in 3,712 per pair; then the
+/// two categories count as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Category(u16);
+
+impl Category {
+    /// The category of a name; none for `__other__`, which stands for many.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the remainder is below BINS, which fits")]
+    pub fn of(name: &str) -> Option<Self> {
+        if name == Group::OTHER {
+            return None;
+        }
+        // FNV-1a, folded.
+        let hash =
+            name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        Some(Self(((hash ^ (hash >> 32)) % Edges::BINS as u64) as u16))
+    }
+
+    /// Its bin.
+    #[must_use]
+    pub const fn bin(self) -> u16 {
+        self.0
+    }
 }
 
 /// Billionths in one hundredth.
@@ -39,7 +70,7 @@ impl Edges {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is positive and the bin below BINS")]
     pub const fn bin(self, value: i64) -> u16 {
         match self {
-            Self::None => 0,
+            Self::None | Self::Category => 0,
             _ if value <= 0 => 0,
             Self::Linear if value >= 100 * HUNDREDTH => 100,
             Self::Linear => (value as u64).div_ceil(HUNDREDTH as u64) as u16,
@@ -52,12 +83,22 @@ impl Edges {
         }
     }
 
+    /// The bin whose greatest integer is nearest to a published edge: categories' edges are their bins.
+    #[must_use]
+    pub fn bin_of_edge(self, edge: i64) -> u16 {
+        match self {
+            Self::Category => u16::try_from(edge.max(0)).unwrap_or(u16::MAX),
+            Self::None | Self::Linear | Self::Logarithmic => self.bin(edge),
+        }
+    }
+
     /// The least and the greatest integer of a bin, both inclusive.
     #[must_use]
     pub const fn range(self, bin: u16) -> (i64, i64) {
         let at = bin as i64;
         match self {
             Self::None => (0, 0),
+            Self::Category => (at, at),
             Self::Linear if at == 0 => (0, 0),
             Self::Linear => ((at - 1) * HUNDREDTH + 1, at * HUNDREDTH),
             Self::Logarithmic if at < EXACT => (at, at),
@@ -222,6 +263,14 @@ mod tests {
         assert_eq!(usize::from(Edges::Logarithmic.bin(i64::MAX)), Edges::BINS - 1);
         assert_eq!(Edges::Logarithmic.bin(-5), 0);
         assert_eq!(Edges::Linear.bin(2_000_000_000), 100);
+    }
+
+    #[test]
+    fn a_category_is_the_hash_of_its_name_and_other_is_none() {
+        // FNV-1a of "en" is 0x88e3807b53946aa (Python: h = (h ^ b) * 0x100000001b3 % 2**64)
+        assert_eq!(Category::of("en").map(Category::bin), Some(685));
+        assert_ne!(Category::of("de"), Category::of("en"));
+        assert_eq!(Category::of(Group::OTHER), None);
     }
 
     proptest! {

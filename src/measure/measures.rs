@@ -147,6 +147,10 @@ measures! {
     PIPELINE_ROWS_FAILED = 52, "pipeline.rows_failed", Pipeline, 1, None, false;
     /// Publication of an index: the value is its time in microseconds, of which the greatest counts.
     INDEX_PUBLISHED = 53, "index.published", Pipeline, 1_000_000, None, false;
+    /// Language of the answer; no value where none stands out.
+    LANGUAGE = 54, "language", Gateway, 1, Category, true;
+    /// Predicted class, for classification.
+    PREDICTION = 55, "prediction", Gateway, 1, Category, false;
 }
 
 impl Measure {
@@ -187,7 +191,7 @@ mod tests {
         for (place, info) in ALL.iter().enumerate() {
             assert_eq!(Measure::named(info.name).map(Measure::index), Some(place), "{}", info.name);
         }
-        assert_eq!(INDEX_PUBLISHED.index() + 1, COUNT);
+        assert_eq!(PREDICTION.index() + 1, COUNT);
         assert_eq!(Measure::new(u16::try_from(COUNT).unwrap()), None);
     }
 }

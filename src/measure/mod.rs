@@ -8,6 +8,7 @@ mod bleu;
 pub mod classification;
 mod cost;
 pub(crate) mod encode;
+mod family;
 mod group;
 mod histogram;
 pub mod measures;
@@ -22,7 +23,7 @@ pub use bleu::{BLEU_ORDERS, BleuCounts};
 pub use cost::{Price, Prices};
 pub use encode::Error;
 pub use group::{DIMENSIONS, Dimension, Group};
-pub use histogram::{Edges, HistogramSum, add_bins, quantile, quantiles};
+pub use histogram::{Category, Edges, HistogramSum, add_bins, quantile, quantiles};
 pub use measures::MeasureInfo;
 pub use observe::{
     Answer, AnswerState, CostStatus, EndedRun, Polarity, SCORES, billionths, micros_from_ms, observe_answer_feedback,

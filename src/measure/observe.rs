@@ -3,7 +3,7 @@
 //! Values arrive as exact integers; the conversions from the events' numbers (half to even, once) are here too. Which group
 //! and which time an event belongs to is the caller's to say.
 
-use super::{Measure, StatusClass, accumulate::CellsAt, measures};
+use super::{Category, Measure, StatusClass, accumulate::CellsAt, measures};
 use crate::event::Safety;
 
 /// Milliseconds to microseconds.
@@ -142,6 +142,10 @@ pub struct Answer {
     pub refusal: Option<bool>,
     /// Scores in the order of [`SCORES`], billionths.
     pub scores: [Option<i64>; 7],
+    /// Language of the answer.
+    pub language: Option<Category>,
+    /// Predicted class.
+    pub prediction: Option<Category>,
 }
 
 impl Answer {
@@ -161,6 +165,8 @@ impl Answer {
             state: None,
             refusal: None,
             scores: [None; 7],
+            language: None,
+            prediction: None,
         }
     }
 
@@ -190,6 +196,13 @@ impl Answer {
             for (measure, score) in SCORES.into_iter().zip(self.scores) {
                 cells.add_or_null(measure, score);
             }
+            match self.language {
+                Some(language) => cells.add_category(measures::LANGUAGE, language),
+                None => cells.add_null(measures::LANGUAGE),
+            }
+        }
+        if let Some(prediction) = self.prediction {
+            cells.add_category(measures::PREDICTION, prediction);
         }
         match self.refusal {
             Some(true) => cells.count_bad(measures::REFUSAL),

@@ -16,8 +16,15 @@ Each row of the `metrics` table is one metric of one group in one window. `value
 `n` (values; for a rate or ratio its denominator), `n_null` (events that could have had a value and had none), `sum` and `sum_sq`
 (for a rate or ratio, `sum` is its numerator), `min`, `max`, `bad_n` (for a rate its numerator), a 95 % interval (`lo`, `hi`: Wilson
 for rates, Student's t for means of bounded scores, none otherwise), quantiles, and the histogram. A mean or a rate of fewer than
-30 values is `thin`; what cannot be computed is `not_applicable` and has no value. There is no 95 % quantile below 200 values and
-no 99 % quantile below 1,000.
+30 values is `thin` (not enough data); what cannot be computed is `not_applicable` and has no value. There is no 95 % quantile
+below 200 values and no 99 % quantile below 1,000.
+
+Answers of one conversation are not independent, so intervals of rates and of mean scores are widened by the measured
+over-dispersion, which stands in `dispersion`. The window is cut into stretches (3 minutes for a quarter, 5 for an hour, an hour for a
+day); phi is Pearson's statistic between them per degree of freedom (of K - 1 for K stretches with values), and
+`dispersion` = 1 + max(0, phi - 1) (t(0.975, K - 1) / 1.96)^2. The interval is that of n / dispersion values. It is not measured (null)
+for windows of a minute, below 30 values or three stretches, and where all values are equal. What hangs together for longer than a
+stretch is seen only in part.
 
 `hist_edges` holds the greatest value of each non-empty bin, `hist_counts` the number of values in it. The edges never depend on
 the data, so histograms of several rows add up: for scores hundredths of the range 0-1 with a bin of its own for zero, for
@@ -26,6 +33,13 @@ everything else 64 bins per power of two (whole numbers below 128 exactly), so a
 A window is published when all partitions of the inputs it is made from have passed its end. Late events make a further
 `revision`, and the greatest one holds; `is_final` is false where some partitions were left out (`coverage` says how many were
 not). Scored metrics carry the `scorer` that made the values: a new version is a new series.
+
+**Drift** compares the distribution of an hour or a day of a tenant and application with a reference: by default the 24 hours before
+(for a day, the 7 days before); `[measure] drift_reference` may say the same hours of the 7 days before, or a file of pinned values.
+Bins are fixed from the reference. Without drift PSI is about (B - 1)(1/n + 1/m) for B bins, n values here and m there (`expected`,
+`reference_n`), so no fixed limit on PSI means anything for few values: `p` decides. Below 20 values per bin nothing is decided. The
+share of answers without a value is a metric of its own. How these definitions differ from those of Evidently and NannyML:
+[agreement.md](agreement.md).
 
 Rules read metrics over any length of time, not only over published windows: always from exact sums, never as a mean of means.
 ";
@@ -72,6 +86,7 @@ fn section(metric: &Metric, out: &mut String) {
     line(out, format_args!("* Without data: {}", metric.empty));
     line(out, format_args!("* Cannot see: {}", metric.cannot_see));
     line(out, format_args!("* Several rows as one: {}", metric.aggregate));
+    line(out, format_args!("* Worked example: {}", example(metric)));
     let inputs: Vec<&str> = metric.inputs.iter().map(crate::event::Input::as_str).collect();
     let waits = if inputs.is_empty() { "nothing: it follows the time of the log".to_owned() } else { inputs.join(" and ") };
     line(out, format_args!("* Waits for: {waits}"));
@@ -81,6 +96,60 @@ fn section(metric: &Metric, out: &mut String) {
     if metric.scored {
         line(out, format_args!("* One series per scorer"));
     }
+    if let Some(sql) = sql(metric) {
+        line(out, format_args!("\n```sql\n{sql};\n```"));
+    }
+}
+
+/// The metric's own example, or that of its kind.
+fn example(metric: &Metric) -> String {
+    let of_kind = match &metric.value {
+        Value::Count(_) => "3 and 5 in two windows: 3 and 5, together 8.",
+        Value::Total(_) => "Values 100, 250 and one unknown: sum 350, n 2, n_null 1, value 350.",
+        Value::PerMinute(_) => "600 in an hour: 10 per minute.",
+        Value::Mean(_) if metric.is_bounded() => {
+            "Values 0.9, 0.7 and 0.8: sum 2.4, n 3, value 0.8, sample standard deviation 0.1, interval 0.8 ± 4.303 · 0.1 / √3 = 0.552 to \
+             1 (cut at the range); thin, since below 30 values."
+        }
+        Value::Mean(_) => {
+            "Values 100, 300 and 200: sum 600, n 3, value 200; with one of 600 alone in a second window: 1200 / 4 = 300."
+        }
+        Value::Rate { .. } => {
+            "10 of 200: bad_n 10, n 200, value 0.05, interval 0.0274 to 0.0896; with 5 of 50 in a second window: 15 / 250 = 0.06. With a \
+             measured dispersion of 2, the interval is that of 5 of 100: 0.0215 to 0.1118."
+        }
+        Value::Ratio { .. } => "sum 900 over n 3: 300; with 100 over 1 in a second window: 1000 / 4 = 250.",
+        Value::Least(_) => "Values 0.4, 0.1 and 0.7: 0.1.",
+        Value::Age(_) => "Newest publication at 10:40, window to 11:00: 1200.",
+        Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => "none; the formula says it all.",
+    };
+    metric.example.clone().unwrap_or_else(|| of_kind.to_owned())
+}
+
+/// The metric's own SQL over the view `metrics` (see `groundwire views`), or that of its kind.
+fn sql(metric: &Metric) -> Option<String> {
+    if metric.sql.is_some() {
+        return metric.sql.clone();
+    }
+    let seconds = metric.windows.last()?.seconds();
+    let rows = format!("FROM metrics WHERE metric = '{}' AND window_s = {seconds}", metric.name);
+    let value = match &metric.value {
+        Value::Count(_) => "sum(n)",
+        Value::Total(_) => "sum(sum)",
+        Value::PerMinute(_) => "sum(sum) / (count(DISTINCT window_start) * max(window_s) / 60.0)",
+        Value::Rate { .. } if metric.rows == Rows::Occurring => {
+            let whole = if metric.scored { "refusal_rate" } else { "requests" };
+            let all = format!("(SELECT sum(n) FROM metrics WHERE metric = '{whole}' AND window_s = {seconds})");
+            return Some(format!("SELECT sum(bad_n) / {all} AS value {rows}"));
+        }
+        Value::Rate { .. } => "sum(bad_n) / sum(n)",
+        Value::Mean(_) | Value::Ratio { .. } => "sum(sum) / sum(n)",
+        Value::Least(_) => "min(min)",
+        Value::Age(_) => "min(value)",
+        Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => return None,
+    };
+    let by = if metric.scored { "tenant, app, scorer" } else { "tenant, app" };
+    Some(format!("SELECT {by}, {value} AS value {rows} GROUP BY {by}"))
 }
 
 fn derivation(value: &Value) -> String {
@@ -101,6 +170,7 @@ fn derivation(value: &Value) -> String {
         }
         Value::Ratio { over, under } => format!("({}) / ({})", sum(over), sum(under)),
         Value::Drift { of, .. } => format!("histograms of {} by tenant and application", named(of)),
+        Value::Change { of, .. } => format!("`{of}` of two hours by tenant and application"),
         Value::Service(_) => "the entries of the log".to_owned(),
     }
 }
@@ -108,6 +178,7 @@ fn derivation(value: &Value) -> String {
 fn histogram(measure: Measure) -> &'static str {
     match measure.info().edges {
         Edges::None => "",
+        Edges::Category => ", by category",
         Edges::Linear => ", with a histogram in hundredths",
         Edges::Logarithmic => ", with a logarithmic histogram",
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Edges, Measure};
+use super::{Edges, Measure, family};
 use crate::event::{Input, Timestamp};
 
 /// The registry that is part of the program.
@@ -164,8 +164,30 @@ pub enum Statistic {
     Psi,
     /// Its p-value.
     PsiP,
+    /// Its p-value, screened over all series of the window.
+    PsiQ,
     /// Jensen–Shannon distance, base 2.
     Js,
+    /// Kolmogorov–Smirnov distance; not of categories.
+    Ks,
+    /// Wasserstein distance in standard deviations of the reference; not of categories.
+    Wasserstein,
+    /// Pearson's chi-square; of categories only.
+    ChiSquare,
+    /// Share of events without a value.
+    NullShare,
+}
+
+/// Part of the change of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The whole change.
+    Total,
+    /// What changed within each model, at the mix of models of the window before.
+    Within,
+    /// The rest: what came from another mix.
+    Mix,
 }
 
 /// What is known of the service itself from its log.
@@ -222,6 +244,15 @@ pub enum Value {
         /// Which number.
         statistic: Statistic,
     },
+    /// Difference to the window before.
+    Change {
+        /// Of which metric, a rate or a mean.
+        of: Arc<str>,
+        /// How that metric is computed.
+        over: Box<Value>,
+        /// Which part of the difference.
+        part: Part,
+    },
     /// A signal of the service itself.
     Service(Signal),
 }
@@ -266,6 +297,10 @@ pub struct Metric {
     pub cannot_see: String,
     /// How rows add up.
     pub aggregate: String,
+    /// A worked example, where the kind of metric does not say it all.
+    pub example: Option<String>,
+    /// How to re-aggregate it in SQL, where the kind of metric does not say it all.
+    pub sql: Option<String>,
     /// Measures that occur in its value.
     pub measures: Vec<Measure>,
     /// Inputs it waits for.
@@ -280,8 +315,15 @@ impl Metric {
     pub fn shown(&self) -> Option<Measure> {
         match &self.value {
             Value::Count(measure) | Value::Total(measure) | Value::Mean(measure) | Value::Least(measure) => Some(*measure),
-            Value::Drift { of, .. } => Some(*of),
-            Value::PerMinute(_) | Value::Rate { .. } | Value::Ratio { .. } | Value::Age(_) | Value::Service(_) => None,
+            // One histogram is enough for all statistics of a comparison.
+            Value::Drift { of, statistic: Statistic::Psi } => Some(*of),
+            Value::Drift { .. }
+            | Value::Change { .. }
+            | Value::PerMinute(_)
+            | Value::Rate { .. }
+            | Value::Ratio { .. }
+            | Value::Age(_)
+            | Value::Service(_) => None,
         }
     }
 
@@ -314,11 +356,13 @@ impl Registry {
     /// [`Error`], naming the metric and what was expected of it.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let file: RawFile = serde_saphyr::from_str(text).map_err(|error| Error::Syntax(error.to_string()))?;
-        let mut metrics = Vec::with_capacity(file.metrics.len());
+        let mut metrics: Vec<Metric> = Vec::with_capacity(file.metrics.len());
         let mut numbers = BTreeMap::new();
-        for raw in file.metrics {
-            let name = raw.name.clone();
-            let metric = raw.check().map_err(|problem| Error::Metric { metric: name.clone(), problem })?;
+        for entry in file.metrics.into_iter().flat_map(|entry| family::members(entry, &file.families)) {
+            let name = family::name(&entry);
+            let mistaken = |problem: String| Error::Metric { metric: name.clone(), problem };
+            let raw: RawMetric = serde_json::from_value(entry).map_err(|error| mistaken(error.to_string()))?;
+            let metric = raw.check(&metrics).map_err(mistaken)?;
             if numbers.insert(metric.name.clone(), metrics.len()).is_some() {
                 return Err(Error::Metric { metric: name, problem: "defined twice; names are unique".to_owned() });
             }
@@ -343,7 +387,9 @@ impl Registry {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
-    metrics: Vec<RawMetric>,
+    #[serde(default)]
+    families: BTreeMap<String, Vec<family::Member>>,
+    metrics: Vec<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -363,6 +409,8 @@ struct RawMetric {
     source: String,
     cannot_see: String,
     aggregate: String,
+    example: Option<String>,
+    sql: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -377,6 +425,7 @@ enum RawValue {
     Least(String),
     Age(String),
     Drift(RawDrift),
+    Change(RawChange),
     Service(Signal),
 }
 
@@ -403,9 +452,16 @@ struct RawDrift {
     statistic: Statistic,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawChange {
+    of: String,
+    part: Part,
+}
+
 impl RawMetric {
-    fn check(self) -> Result<Metric, String> {
-        let value = self.value.check()?;
+    fn check(self, known: &[Metric]) -> Result<Metric, String> {
+        let value = self.value.check(known)?;
         if self.rows == Rows::Occurring && !matches!(value, Value::Rate { .. }) {
             return Err("`rows: occurring` needs a rate, whose numerator can be zero".to_owned());
         }
@@ -436,6 +492,8 @@ impl RawMetric {
             source: self.source,
             cannot_see: self.cannot_see,
             aggregate: self.aggregate,
+            example: self.example,
+            sql: self.sql,
             measures,
             inputs,
             scored,
@@ -444,7 +502,7 @@ impl RawMetric {
 }
 
 impl RawValue {
-    fn check(self) -> Result<Value, String> {
+    fn check(self, known: &[Metric]) -> Result<Value, String> {
         Ok(match self {
             Self::Count(name) => Value::Count(measure(&name)?),
             Self::Total(name) => Value::Total(measure(&name)?),
@@ -458,15 +516,41 @@ impl RawValue {
             Self::Ratio(ratio) => Value::Ratio { over: terms(&ratio.over)?, under: terms(&ratio.under)? },
             Self::Least(name) => Value::Least(measure(&name)?),
             Self::Age(name) => Value::Age(measure(&name)?),
-            Self::Drift(drift) => {
-                let of = measure(&drift.of)?;
-                if of.info().edges == Edges::None {
-                    return Err(format!("measure {} has no histogram, which drift needs", drift.of));
-                }
-                Value::Drift { of, statistic: drift.statistic }
-            }
+            Self::Drift(drift) => drift.check()?,
+            Self::Change(change) => change.check(known)?,
             Self::Service(signal) => Value::Service(signal),
         })
+    }
+}
+
+impl RawDrift {
+    fn check(self) -> Result<Value, String> {
+        let (of, statistic) = (measure(&self.of)?, self.statistic);
+        let info = of.info();
+        if info.edges == Edges::None {
+            return Err(format!("measure {} has no histogram, which drift needs", self.of));
+        }
+        if info.input != Input::Gateway {
+            return Err(format!("measure {} is not of the gateway, whose hours drift compares", self.of));
+        }
+        let fits = match statistic {
+            Statistic::Ks | Statistic::Wasserstein => info.edges != Edges::Category,
+            Statistic::ChiSquare => info.edges == Edges::Category,
+            _ => true,
+        };
+        if fits { Ok(Value::Drift { of, statistic }) } else { Err(format!("{statistic:?} does not exist for {}", self.of)) }
+    }
+}
+
+impl RawChange {
+    fn check(self, known: &[Metric]) -> Result<Value, String> {
+        let Some(of) = known.iter().find(|metric| *metric.name == self.of) else {
+            return Err(format!("unknown metric {}; a change stands below the metric it is about", self.of));
+        };
+        if !matches!(of.value, Value::Rate { .. } | Value::Mean(_)) || of.inputs != Inputs::of(Input::Gateway) || !of.is_bounded() {
+            return Err(format!("{} is no rate and no mean of scores of the gateway, which a change has an interval for", self.of));
+        }
+        Ok(Value::Change { of: of.name.clone(), over: Box::new(of.value.clone()), part: self.part })
     }
 }
 
@@ -479,6 +563,7 @@ impl Value {
             Self::Rate { numerator, denominator, without } => [of(numerator), of(denominator), of(without)].concat(),
             Self::Ratio { over, under } => [of(over), of(under)].concat(),
             Self::Drift { of, .. } => vec![*of],
+            Self::Change { over, .. } => over.measures(),
             Self::Service(_) => Vec::new(),
         }
     }
@@ -539,5 +624,10 @@ mod tests {
         assert!(of("{drift: {of: requests, statistic: psi}}", "").unwrap_err().contains("no histogram"));
         assert!(of("{rate: {numerator: ['refusal:bad'], denominator: [requests]}}", "").unwrap_err().contains("scorers"));
         assert!(of("{count: requests}", ", colour: red").unwrap_err().contains("colour"));
+        assert!(of("{drift: {of: language, statistic: ks}}", "").unwrap_err().contains("does not exist for language"));
+        assert!(of("{drift: {of: latency, statistic: chi_square}}", "").unwrap_err().contains("does not exist for latency"));
+        assert!(of("{drift: {of: pipeline.duration, statistic: psi}}", "").unwrap_err().contains("not of the gateway"));
+        assert!(of("{change: {of: latency_ms, part: total}}", "").unwrap_err().contains("unknown metric latency_ms"));
+        assert!(of("{count: requests}", ", each: [nobody]").unwrap_err().contains("family"));
     }
 }

@@ -8,7 +8,6 @@ use super::taker::Cutting;
 use super::{Error, Until};
 use crate::config::{self, Config, Secrets, SourceKind};
 use crate::decode::redact::Redactor;
-use crate::evaluator;
 use crate::event::Timestamp;
 use crate::measure::Registry;
 use crate::score;
@@ -16,6 +15,7 @@ use crate::source::Source;
 use crate::source::dead_letter::DeadLetters;
 use crate::source::files::FileSource;
 use crate::source::kafka::KafkaSource;
+use crate::{evaluate, evaluator};
 
 /// Name of this process: configured, or the host's.
 #[must_use]
@@ -76,14 +76,15 @@ pub(super) fn plan(config: &Config, secrets: &Secrets, until: Until) -> Result<P
 }
 
 /// Settings of the evaluator. Without a way to send mail nobody is told, and alerts are rows only.
-pub(super) fn evaluator(config: &Config, registry: Arc<Registry>) -> evaluator::Settings {
+pub(super) fn evaluator(config: &Config, registry: Arc<Registry>) -> Result<evaluator::Settings, Error> {
+    let reference = config.reference().map_err(|mistakes| Error::Reference(mistakes.iter().map(ToString::to_string).collect()))?;
     let sends = config.mail.directory.is_some() || config.mail.host.is_some();
-    evaluator::Settings {
-        evaluate: config.evaluate(),
+    Ok(evaluator::Settings {
+        evaluate: evaluate::Settings { reference, ..config.evaluate() },
         registry,
         recipients: if sends { config.recipients() } else { crate::alert::Recipients::default() },
         give_up_us: micros(config.mail.give_up_after),
-    }
+    })
 }
 
 /// Whole microseconds of a duration.

@@ -66,6 +66,9 @@ pub enum Error {
     /// The rules cannot be read.
     #[error("the alert rules cannot be used:\n{0}")]
     Rules(String),
+    /// What drift is measured against cannot be read.
+    #[error("what drift is measured against cannot be read:\n{0}")]
+    Reference(String),
     /// A pattern to hide is not a regular expression.
     #[error("[privacy] patterns: {0}")]
     Pattern(redact::Error),
@@ -99,7 +102,7 @@ impl Error {
     /// Whether the configuration is at fault, and not the world around it.
     #[must_use]
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Rules(_) | Self::Pattern(_) | Self::Notify(_))
+        matches!(self, Self::Rules(_) | Self::Reference(_) | Self::Pattern(_) | Self::Notify(_))
     }
 }
 
@@ -128,7 +131,7 @@ pub async fn run(
     started: impl FnOnce(Handle) + Send,
 ) -> Result<(), Error> {
     let registry = Arc::new(Registry::builtin()?);
-    let settings = assemble::evaluator(config, Arc::clone(&registry));
+    let settings = assemble::evaluator(config, Arc::clone(&registry))?;
     let files = RuleFiles { config: config.clone(), registry, recipients: settings.recipients.clone() };
     let book = files.read().map_err(Error::Rules)?;
     let plan = assemble::plan(config, secrets, until)?;

@@ -73,6 +73,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result {
                 Ok(rules) => report.rules = Some(rules.rules.len()),
                 Err(mistakes) => report.findings.extend(mistakes),
             }
+            report.findings.extend(loaded.config.reference().err().unwrap_or_default());
             if arguments.connect {
                 report.probes = connect(&loaded, &secrets)?;
             }

@@ -171,6 +171,10 @@ impl Source<'_> {
                 });
                 return dictionary(keys, &self.statuses);
             }
+            "p" => floats(rows, |row| row.p),
+            "expected" => floats(rows, |row| row.expected),
+            "reference_n" => Arc::new(rows.iter().map(|row| row.row.reference_n).collect::<Int64Array>()),
+            "dispersion" => floats(rows, |row| row.dispersion),
             "lo" => floats(rows, |row| row.lo),
             "hi" => floats(rows, |row| row.hi),
             "p50" => floats(rows, |row| row.p50),

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Error, Lake};
+use crate::evaluate::Reference;
 use crate::ingest::FeedbackScale;
 use crate::log::Fold;
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub rescore: Rescore,
     /// Known names of feedback; without them, metrics of feedback are left out.
     pub feedback: BTreeMap<String, FeedbackScale>,
+    /// What drift is measured against.
+    pub reference: Reference,
 }
 
 /// Something that is not as it should be.

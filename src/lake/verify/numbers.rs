@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::ArrayRef;
 
-use super::recompute::Day;
+use super::recompute::{Basis, Day, Past};
 use super::rescore::Rescorer;
 use super::{Report, Rescore, Settings};
+use crate::evaluate::Carried;
+use crate::event::Timestamp;
 use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
 use crate::lake::tables::{self, schema::Table};
 use crate::lake::{Error, Lake};
@@ -27,6 +29,14 @@ const NOT_MEASURED: [&str; 11] = [
     "trace_id",
 ];
 
+/// Days after which nothing is compared with what was before.
+const REFERENCE_DAYS: i64 = 8;
+
+/// Start of a date written as in a folder's name.
+fn start_of(date: &str) -> Option<Timestamp> {
+    Timestamp::parse(&format!("{date}T00:00:00Z"))
+}
+
 impl Lake {
     /// Differences are judged only if the evaluator has read the whole log.
     pub(super) async fn verify_numbers(
@@ -43,20 +53,34 @@ impl Lake {
         let tables = [&INTERACTIONS, &FEEDBACK, &METRICS];
         let dates: BTreeSet<&String> =
             tables.iter().filter_map(|table| fold.files().get(table.name)).flat_map(BTreeMap::keys).collect();
+        // Where rows of `interactions` were deleted before those of `metrics`, windows are compared with what is no more there.
+        let first =
+            |table: &Table| fold.files().get(table.name).and_then(|dates| dates.keys().next()).and_then(|date| start_of(date));
+        let whole_from = match (first(&INTERACTIONS), first(&METRICS)) {
+            (Some(rows), Some(metrics)) if metrics < rows => rows.plus(REFERENCE_DAYS * Timestamp::DAY_US),
+            _ => Timestamp(i64::MIN),
+        };
+        let mut carried = Carried::default();
         for date in dates {
+            let Some(start) = start_of(date) else { continue };
             let interactions = self.read_day(fold, &INTERACTIONS, date, report).await?;
             let feedback = self.read_day(fold, &FEEDBACK, date, report).await?;
             let metrics = self.read_day(fold, &METRICS, date, report).await?;
-            let scales = settings.feedback.clone();
+            let past = if start < whole_from { Past::Deleted } else { Past::Whole };
+            let (scales, reference) = (settings.feedback.clone(), settings.reference.clone());
+            let basis = Basis { start, scales, reference, carried: std::mem::take(&mut carried), past };
             let mut part = Report::default();
             let step = tokio::task::spawn_blocking(move || {
-                let compared = Day::new(&metrics, interactions, feedback).and_then(|day| day.compare(&scales, &mut part));
+                let compared = Day::new(&metrics, interactions, feedback).and_then(|day| day.compare(basis, &mut part));
                 (compared, part.metrics_compared)
             });
             let (compared, count) = step.await.map_err(|error| Error::Task(error.to_string()))?;
             report.metrics_compared += count;
             match compared {
-                Ok(found) => differences.extend(found),
+                Ok(found) => {
+                    differences.extend(found.differences);
+                    carried = found.carried;
+                }
                 Err(error) => report.find("numbers", date, format!("cannot be recomputed: {error}")),
             }
         }

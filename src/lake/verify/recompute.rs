@@ -1,8 +1,8 @@
 //! The rows of one date, through `evaluate`'s own formulas, against the rows of `metrics` of that date.
 //!
 //! Compared are the latest revisions of metrics that are made from requests, or from feedback by its own time: counts
-//! exactly, sums and values within the rounding of a sum. Left out are drift and ages, which need more than one date,
-//! pipelines, and feedback by the time of its answer, which is revised at most hourly.
+//! exactly, sums, values, intervals and p within the rounding of a sum. Drift and changes are compared with what the dates before
+//! left. Left out are ages, pipelines, and feedback by the time of its answer, which is revised at most hourly.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use arrow::error::ArrowError;
 use hashbrown::HashSet;
 
 use super::Report;
-use crate::evaluate::{MetricRow, Recomputation, StoredFeedback};
+use crate::evaluate::{Carried, MetricRow, Recomputation, Reference, StoredFeedback};
 use crate::event::{Input, Safety, SafetyStage, Text, Timestamp};
 use crate::ingest::{FeedbackScale, SCORE_COLUMNS, polarity};
 use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
 use crate::lake::tables::schema::Table;
 use crate::measure::registry::Value;
 use crate::measure::{
-    Answer, AnswerState, CostStatus, Dimension, Group, Inputs, Metric, Registry, StatusClass, billionths, micros_from_ms,
+    Answer, AnswerState, Category, CostStatus, Dimension, Group, Inputs, Metric, Registry, StatusClass, billionths, micros_from_ms,
 };
 
 /// Relative difference that the rounding of sums explains.
@@ -86,21 +86,29 @@ struct Numbers {
     n: i64,
     bad_n: i64,
     sum: f64,
-    value: Option<f64>,
+    /// Those of [`FLOATS`].
+    floats: [Option<f64>; 6],
+    reference_n: Option<i64>,
 }
+
+/// Columns of [`Numbers::floats`].
+const FLOATS: [&str; 6] = ["value", "lo", "hi", "p", "expected", "dispersion"];
 
 impl Numbers {
     fn of(row: &MetricRow) -> Self {
-        Self { n: row.n, bad_n: row.bad_n, sum: row.sum, value: row.value }
+        let floats = [row.value, row.lo, row.hi, row.p, row.expected, row.dispersion];
+        Self { n: row.n, bad_n: row.bad_n, sum: row.sum, floats, reference_n: row.reference_n }
     }
 
     fn agrees(&self, other: &Self) -> bool {
         let close = |a: f64, b: f64| (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1.0);
-        let values = match (self.value, other.value) {
-            (Some(a), Some(b)) => close(a, b),
+        let mut floats = self.floats.iter().zip(&other.floats);
+        let same = floats.all(|(ours, theirs)| match (ours, theirs) {
+            (Some(a), Some(b)) => close(*a, *b),
             (a, b) => a.is_none() && b.is_none(),
-        };
-        self.n == other.n && self.bad_n == other.bad_n && close(self.sum, other.sum) && values
+        });
+        let counts = (self.n, self.bad_n, self.reference_n) == (other.n, other.bad_n, other.reference_n);
+        counts && close(self.sum, other.sum) && same
     }
 }
 
@@ -109,6 +117,39 @@ pub(super) struct Day {
     published: BTreeMap<Key, (i64, Numbers)>,
     interactions: Vec<Vec<ArrayRef>>,
     feedback: Vec<Vec<ArrayRef>>,
+}
+
+/// What a date is compared on.
+#[derive(Debug)]
+pub(super) struct Basis {
+    /// Start of the date.
+    pub(super) start: Timestamp,
+    /// Known names of feedback.
+    pub(super) scales: BTreeMap<String, FeedbackScale>,
+    /// What drift is measured against.
+    pub(super) reference: Reference,
+    /// What the dates before left.
+    pub(super) carried: Carried,
+    /// Whether that is all that the service had.
+    pub(super) past: Past,
+}
+
+/// Whether the dates before are all there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Past {
+    /// They are.
+    Whole,
+    /// Retention has deleted some.
+    Deleted,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Compared {
+    /// (place, problem).
+    pub(super) differences: Vec<(String, String)>,
+    /// What the next date needs.
+    pub(super) carried: Carried,
 }
 
 impl Day {
@@ -133,7 +174,12 @@ impl Day {
             let scorer = columns.text("scorer", row)?.map(Arc::from);
             let key = (metric, columns.time("window_start", row)?, whole("window_s")?, group, scorer);
             let sum = columns.float("sum", row)?.unwrap_or_default();
-            let numbers = Numbers { n: whole("n")?, bad_n: whole("bad_n")?, sum, value: columns.float("value", row)? };
+            let mut found = [None; FLOATS.len()];
+            for (number, name) in found.iter_mut().zip(FLOATS) {
+                *number = columns.float(name, row)?;
+            }
+            let reference_n = columns.integer("reference_n", row)?;
+            let numbers = Numbers { n: whole("n")?, bad_n: whole("bad_n")?, sum, floats: found, reference_n };
             let revision = whole("revision")?;
             let known = self.published.entry(key).or_insert((i64::MIN, numbers));
             if revision > known.0 {
@@ -143,24 +189,25 @@ impl Day {
         Ok(())
     }
 
-    /// Recomputes and compares; the differences as (place, problem).
-    pub(super) fn compare(
-        self,
-        scales: &BTreeMap<String, FeedbackScale>,
-        report: &mut Report,
-    ) -> Result<Vec<(String, String)>, ArrowError> {
+    /// Recomputes and compares.
+    pub(super) fn compare(self, basis: Basis, report: &mut Report) -> Result<Compared, ArrowError> {
         let registry = match Registry::builtin() {
             Ok(registry) => Arc::new(registry),
-            Err(error) => return Ok(vec![("schemas/metrics.yaml".to_owned(), error.to_string())]),
+            Err(error) => {
+                let differences = vec![("schemas/metrics.yaml".to_owned(), error.to_string())];
+                return Ok(Compared { differences, carried: Carried::default() });
+            }
         };
+        let (scales, has_past) = (basis.scales.clone(), basis.past == Past::Whole);
         let comparable: HashSet<&str> = registry
             .metrics()
             .iter()
             .filter(|metric| is_comparable(metric, scales.is_empty()))
+            .filter(|metric| has_past || !matches!(metric.value, Value::Drift { .. } | Value::Change { .. }))
             .map(|metric| &*metric.name)
             .collect();
-        let recomputed: BTreeMap<Key, Numbers> = self
-            .recompute(scales, Arc::clone(&registry))?
+        let (rows, carried) = self.recompute(basis, Arc::clone(&registry))?;
+        let recomputed: BTreeMap<Key, Numbers> = rows
             .into_iter()
             .map(|row| {
                 let numbers = Numbers::of(&row);
@@ -186,10 +233,10 @@ impl Day {
                 differences.push((place(key), format!("recomputed {expected:?}, but not published")));
             }
         }
-        Ok(differences)
+        Ok(Compared { differences, carried })
     }
 
-    fn recompute(&self, scales: &BTreeMap<String, FeedbackScale>, registry: Arc<Registry>) -> Result<Vec<MetricRow>, ArrowError> {
+    fn recompute(&self, basis: Basis, registry: Arc<Registry>) -> Result<(Vec<MetricRow>, Carried), ArrowError> {
         let groups: HashSet<(i32, Group)> = self.published.keys().map(|key| (key.1.days(), key.3.clone())).collect();
         // A dimension that requests are not grouped by has no value in any row of theirs.
         let of_requests: HashSet<&Group> = self.published.keys().filter(|key| &*key.0 == REQUESTS).map(|key| &key.3).collect();
@@ -197,8 +244,8 @@ impl Day {
             .into_iter()
             .filter(|dimension| of_requests.iter().any(|group| group.get(*dimension).is_some()))
             .collect();
-        let mut recomputation = Recomputation::new(groups);
-        let mut last = Timestamp(0);
+        let mut recomputation = Recomputation::new(groups).after(basis.carried, basis.start);
+        let mut last = basis.start;
         for arrays in &self.interactions {
             let columns = Columns { table: &INTERACTIONS, arrays };
             for row in 0..columns.array("event_time")?.len() {
@@ -211,9 +258,9 @@ impl Day {
                 recomputation.answer(at, &group(&columns, &group_by, row)?, scorer.as_ref(), &answer(&columns, row)?, &findings);
             }
         }
-        last = last.max(self.add_feedback(scales, &mut recomputation)?);
+        last = last.max(self.add_feedback(&basis.scales, &mut recomputation)?);
         let through = last.plus(2 * Timestamp::DAY_US);
-        Ok(recomputation.finish(&Input::ALL.map(|input| (input, through)).into(), registry))
+        Ok(recomputation.finish(&Input::ALL.map(|input| (input, through)).into(), registry, basis.reference))
     }
 
     /// Feedback counts under the group that was known when it was read, which its first revision says.
@@ -253,7 +300,7 @@ fn place((metric, start, window_s, group, _): &Key) -> String {
 }
 
 fn is_comparable(metric: &Metric, no_scales: bool) -> bool {
-    let from_rows = !matches!(metric.value, Value::Age(_) | Value::Drift { .. } | Value::Service(_));
+    let from_rows = !matches!(metric.value, Value::Age(_) | Value::Service(_));
     let feedback = metric.inputs == Inputs::of(Input::Feedback) && !no_scales && !metric.name.ends_with(BY_ANSWER);
     from_rows && (metric.inputs == Inputs::of(Input::Gateway) || feedback)
 }
@@ -318,6 +365,8 @@ fn answer(columns: &Columns<'_>, row: usize) -> Result<Answer, ArrowError> {
         state: columns.text("state", row)?.and_then(AnswerState::parse),
         refusal: columns.flag("refusal", row)?,
         scores,
+        language: columns.text("language", row)?.and_then(Category::of),
+        prediction: columns.text("prediction", row)?.and_then(Category::of),
         ..Answer::new(status)
     })
 }
