@@ -753,7 +753,7 @@ fn years_of_silence_are_skipped_and_an_old_event_does_not_wake_them() {
 #[test]
 fn memory_is_bounded_and_what_is_beyond_it_is_counted() {
     let mut state =
-        State::new(Settings { closed_bytes_max: 20_000, keep_us: 6 * HOUR, ..settings() }, Arc::new(Registry::builtin().unwrap()));
+        State::new(Settings { closed_bytes_max: 32_000, keep_us: 6 * HOUR, ..settings() }, Arc::new(Registry::builtin().unwrap()));
     for hour in 0..24 {
         let from = Timestamp(hour * HOUR);
         let requests: Vec<Placed> = (0..60).map(|minute| request(from.plus(minute * MINUTE), 0, 20, Some(7), false)).collect();
@@ -761,7 +761,7 @@ fn memory_is_bounded_and_what_is_beyond_it_is_counted() {
         feed(&mut state, &entry(u64::try_from(hour).unwrap() + 1, from.plus(HOUR), marks(&[("g/0", end)])), set);
     }
     let counters = state.counters();
-    assert!(counters.evicted_hours > 0 && counters.closed_bytes <= 20_000, "{counters:?}");
+    assert!(counters.evicted_hours > 0 && counters.closed_bytes <= 32_000, "{counters:?}");
     let late = partials([request(Timestamp(HOUR), 0, 1, None, false)].iter(), false);
     let (rows, _) = feed(&mut state, &entry(99, Timestamp(24 * HOUR), marks(&[])), late);
     assert!(state.counters().beyond_memory > 0);

@@ -14,17 +14,15 @@ pub(super) fn name(entry: &Value) -> String {
     entry.get("name").and_then(Value::as_str).unwrap_or("without a name").to_owned()
 }
 
-/// The entries that one stands for. One that names an unknown family stays as it is and is refused later.
-pub(super) fn members(mut entry: Value, families: &BTreeMap<String, Vec<Member>>) -> Vec<Value> {
-    let named: Option<Vec<&Vec<Member>>> = entry
-        .get("each")
-        .and_then(Value::as_array)
-        .and_then(|names| names.iter().map(|name| families.get(name.as_str()?)).collect());
-    let Some(named) = named else { return vec![entry] };
-    if let Some(fields) = entry.as_object_mut() {
-        fields.remove("each");
+/// The entries that one stands for.
+pub(super) fn members(mut entry: Value, families: &BTreeMap<String, Vec<Member>>) -> Result<Vec<Value>, String> {
+    let Some(each) = entry.as_object_mut().and_then(|fields| fields.remove("each")) else { return Ok(vec![entry]) };
+    let mut members = Vec::new();
+    for name in each.as_array().into_iter().flatten().map(|name| name.as_str().unwrap_or_default()) {
+        let family = families.get(name).ok_or_else(|| format!("unknown family {name:?}; `families` holds them"))?;
+        members.extend(family.iter().map(|member| filled(&entry, member)));
     }
-    named.into_iter().flatten().map(|member| filled(&entry, member)).collect()
+    Ok(members)
 }
 
 fn filled(entry: &Value, member: &Member) -> Value {
@@ -49,11 +47,11 @@ mod tests {
         let member = |name: &str| Member::from([("name".to_owned(), name.to_owned())]);
         let families = BTreeMap::from([("a".to_owned(), vec![member("x"), member("y")]), ("b".to_owned(), vec![member("z")])]);
         let found =
-            members(json!({"name": "m.{name}", "each": ["a", "b"], "value": {"of": ["{name}"]}, "range": [0, null]}), &families);
+            members(json!({"name": "m.{name}", "each": ["a", "b"], "value": {"of": ["{name}"]}, "range": [0, null]}), &families)
+                .unwrap();
         let names: Vec<String> = found.iter().map(name).collect();
         assert_eq!(names, ["m.x", "m.y", "m.z"]);
         assert_eq!(found[2], json!({"name": "m.z", "value": {"of": ["z"]}, "range": [0, null]}));
-        let unknown = json!({"name": "m", "each": ["c"]});
-        assert_eq!(members(unknown.clone(), &families), [unknown]);
+        assert!(members(json!({"name": "m", "each": ["c"]}), &families).unwrap_err().contains("unknown family \"c\""));
     }
 }

