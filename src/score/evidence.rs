@@ -34,10 +34,16 @@ pub struct SentenceEvidence {
     pub other_number: f32,
     /// Rare capitalised words in neither contexts nor question.
     pub novel_names: f32,
-    /// Words whose opposite stands in the window.
+    /// Words whose opposite stands in the window, in the same company: near a word that is near here too.
     pub opposites: f32,
     /// Words negated here and nowhere in the window.
     pub negated: f32,
+    /// 1 where the sentence denies something and the window holds no negation.
+    pub new_negation: f32,
+    /// 1 where, moreover, no context does anywhere.
+    pub sole_negation: f32,
+    /// 1 where the sentence excludes all else (`only`) and the window does not.
+    pub exclusions: f32,
     /// Numbers and names of the contexts that stand there in other company.
     pub misplaced: f32,
     /// 1 where the answer speaks of itself as `I` and the contexts do not.
@@ -46,7 +52,7 @@ pub struct SentenceEvidence {
 
 impl SentenceEvidence {
     /// Every value with its name, for fitting and for showing why.
-    pub fn named(&self) -> [(&'static str, f32); 11] {
+    pub fn named(&self) -> [(&'static str, f32); 14] {
         [
             ("content", self.content),
             ("weight", self.weight),
@@ -57,6 +63,9 @@ impl SentenceEvidence {
             ("novel_names", self.novel_names),
             ("opposites", self.opposites),
             ("negated", self.negated),
+            ("new_negation", self.new_negation),
+            ("sole_negation", self.sole_negation),
+            ("exclusions", self.exclusions),
             ("misplaced", self.misplaced),
             ("first_person", self.first_person),
         ]
@@ -68,6 +77,9 @@ const PLACES: usize = 32;
 /// Words on each side that are a number's or name's company, and how near they must stand in the contexts.
 const COMPANY: usize = 3;
 const NEAR: u32 = 8;
+/// How far from a word the company of its opposite is looked for, here and in the contexts.
+const BESIDE: usize = 2;
+const BESIDE_IN_CONTEXT: u32 = 3;
 /// A capitalised word this rare or rarer counts as a name.
 const NAME_WEIGHT: f32 = 8.5;
 
@@ -86,6 +98,13 @@ impl Window {
     /// Whether a key stands in it.
     pub(super) fn contains(self, index: &Index, key: u64) -> bool {
         index.places(key, PLACES).any(|(_, place)| self.holds(place))
+    }
+
+    /// All that its tokens are marked with.
+    fn marks(self, contexts: &Text) -> Marks {
+        let last = (self.last as usize + 1).min(contexts.segments.len());
+        let segments = contexts.segments.get(self.first as usize..last).unwrap_or_default();
+        segments.iter().fold(Marks::NONE, |marks, segment| marks.with(segment.marks))
     }
 
     fn holds(self, place: &Place) -> bool {
@@ -124,20 +143,27 @@ impl Comparison {
         }
         let window = self.window(sources.index);
         self.windows.push((window, 0.0));
+        let beside = window.marks(sources.contexts);
+        let is_new = |mark: Marks| segment.marks.has(mark) && !beside.has(mark);
+        if is_new(Marks::NEGATES) && (0..tokens.len()).any(|at| denies(tokens, at)) {
+            found.new_negation = 1.0;
+            found.sole_negation = f32::from(u8::from(!sources.contexts.marks.has(Marks::NEGATES)));
+        }
+        found.exclusions = f32::from(u8::from(is_new(Marks::EXCLUDES)));
         for (at, (position, token)) in self.content.iter().enumerate() {
             let before =
                 self.content.get(..at).unwrap_or_default().iter().rev().map(|(_, token)| token).find(|token| token.is_content());
             let after =
                 self.content.get(at + 1..).unwrap_or_default().iter().map(|(_, token)| token).find(|token| token.is_content());
-            one_token(&mut found, token, before, after, window, sources, answer);
+            one_token(&mut found, token, before, after, window, sources);
+            if token.kind == Kind::Word && is_novel(token, sources) {
+                found.opposites += f32::from(u8::from(self.has_opposite(at, token, window, sources, answer)));
+            }
             if self.is_misplaced(at, token, sources.index) {
                 found.misplaced += 1.0;
             }
-            if token.is_content() {
-                let negation = negation(tokens, *position as usize, REACH_OF_CLAIM);
-                if negation > 0.0 && is_affirmed(token, window, sources) {
-                    found.negated += negation;
-                }
+            if token.is_content() && is_negated(tokens, *position as usize) && is_affirmed(token, window, sources) {
+                found.negated += 1.0;
             }
         }
         if let Some((_, share)) = self.windows.last_mut() {
@@ -168,6 +194,19 @@ impl Comparison {
             }
         }
         known >= 2
+    }
+
+    /// Whether the opposite of a word stands in the window, near a word that stands near here too.
+    fn has_opposite(&self, at: usize, token: &Token, window: Window, sources: Sources<'_>, answer: &Text) -> bool {
+        let prefixed = [answer, sources.contexts].into_iter().filter_map(|text| text.prefixed.get(&token.key));
+        let around = self.content.get(at.saturating_sub(BESIDE)..(at + BESIDE + 1).min(self.content.len())).unwrap_or_default();
+        sources.lexicon.antonyms(token.key).iter().chain(prefixed).any(|opposite| {
+            sources.index.places(*opposite, PLACES).filter(|(_, place)| window.holds(place)).any(|(place, _)| {
+                let near =
+                    |key: u64| sources.index.places(key, PLACES).any(|(other, _)| place.abs_diff(other) <= BESIDE_IN_CONTEXT);
+                around.iter().any(|(_, other)| other.key != token.key && other.is_content() && near(other.key))
+            })
+        })
     }
 
     /// Forgets the windows of the answer before.
@@ -204,6 +243,11 @@ impl Comparison {
     }
 }
 
+/// Whether a token stands in neither contexts nor question.
+fn is_novel(token: &Token, sources: Sources<'_>) -> bool {
+    !sources.index.contains(token.key) && !sources.question.contains(token.key)
+}
+
 fn one_token(
     found: &mut SentenceEvidence,
     token: &Token,
@@ -211,10 +255,9 @@ fn one_token(
     after: Option<&Token>,
     window: Window,
     sources: Sources<'_>,
-    answer: &Text,
 ) {
     let in_window = window.contains(sources.index, token.key);
-    let is_novel = !in_window && !sources.index.contains(token.key) && !sources.question.contains(token.key);
+    let is_novel = is_novel(token, sources);
     let joined = |first: Option<&Token>, second: Option<&Token>| match (first, second) {
         (Some(first), Some(second)) => sources.index.contains_neighbours(first.key, second.key),
         _ => true,
@@ -237,25 +280,21 @@ fn one_token(
             if is_novel && token.marks.has(Marks::CAPITAL) && token.weight >= NAME_WEIGHT {
                 found.novel_names += 1.0;
             }
-            if is_novel {
-                let opposite = |key: &u64| window.contains(sources.index, *key);
-                let prefixed = |text: &Text| text.prefixed.get(&token.key).is_some_and(opposite);
-                if sources.lexicon.antonyms(token.key).iter().any(opposite) || prefixed(answer) || prefixed(sources.contexts) {
-                    found.opposites += 1.0;
-                }
-            }
         }
         Kind::Function | Kind::Placeholder | Kind::Pair => {}
     }
     if !token.is_content() {
         return;
     }
+    let synonyms = if in_window { &[] } else { sources.lexicon.synonyms(token.key) };
     if !in_window {
-        found.outside += token.weight;
+        // Another word for the same counts half: it may mean another thing in this place.
+        let is_reworded = synonyms.iter().any(|key| window.contains(sources.index, *key));
+        found.outside += token.weight * if is_reworded { 0.5 } else { 1.0 };
     }
     if is_novel {
         let known = |key: &u64| sources.index.contains(*key) || sources.question.contains(*key);
-        if !sources.lexicon.synonyms(token.key).iter().any(known) {
+        if !synonyms.iter().any(known) {
             let unknown = |other: Option<&Token>| other.is_some_and(|other| !known(&other.key));
             let sides = u8::from(unknown(before)) + u8::from(unknown(after));
             found.novel += token.weight * f32::from(sides) / 2.0;
@@ -278,19 +317,29 @@ fn is_beside_other_number(token: &Token, neighbour: &Token, step: i32, window: W
 /// it is ruled out.
 const REACH_OF_CLAIM: usize = 3;
 const REACH_OF_SOURCE: usize = 4;
+/// Tokens before a negation among which a condition is looked for.
+const REACH_OF_CONDITION: usize = 6;
 
-/// How surely a word is negated: 1 right behind the negation, 0.5 with other content words between, else 0.
-fn negation(tokens: &[Token], at: usize, reach: usize) -> f32 {
-    let mut degree = 1.0;
-    for token in tokens.get(at.saturating_sub(reach)..at).unwrap_or_default().iter().rev() {
-        if token.marks.has(Marks::NEGATES) {
-            return degree;
-        }
-        if token.is_content() {
-            degree = 0.5;
-        }
-    }
-    0.0
+/// Whether the token denies something: a negation that neither grades (`no later than`, `not only`) nor stands in a condition.
+fn denies(tokens: &[Token], at: usize) -> bool {
+    let grades = |token: &Token| token.marks.has(Marks::POLAR) || token.marks.has(Marks::EXCLUDES);
+    let before = tokens.get(at.saturating_sub(REACH_OF_CONDITION)..at).unwrap_or_default();
+    tokens.get(at).is_some_and(|token| token.marks.has(Marks::NEGATES))
+        && !tokens.get(at + 1).is_some_and(grades)
+        && !before.iter().any(|token| token.marks.has(Marks::SUPPOSES))
+}
+
+/// Whether a word is the first content word behind something that denies it.
+fn is_negated(tokens: &[Token], at: usize) -> bool {
+    let start = at.saturating_sub(REACH_OF_CLAIM);
+    let before = tokens.get(start..at).unwrap_or_default();
+    let Some(place) = before.iter().rposition(|token| token.marks.has(Marks::NEGATES)) else { return false };
+    denies(tokens, start + place) && !before.iter().skip(place + 1).any(Token::is_content)
+}
+
+/// Whether any word that denies stands before a word.
+fn may_be_negated(tokens: &[Token], at: usize) -> bool {
+    tokens.get(at.saturating_sub(REACH_OF_SOURCE)..at).unwrap_or_default().iter().any(|token| token.marks.has(Marks::NEGATES))
 }
 
 /// Whether the word stands in the window, and nowhere there behind a negation.
@@ -298,7 +347,7 @@ fn is_affirmed(token: &Token, window: Window, sources: Sources<'_>) -> bool {
     let mut stands = false;
     for (_, place) in sources.index.places(token.key, PLACES).filter(|(_, place)| window.holds(place)) {
         stands = true;
-        if negation(&sources.contexts.tokens, place.token as usize, REACH_OF_SOURCE) > 0.0 {
+        if may_be_negated(&sources.contexts.tokens, place.token as usize) {
             return false;
         }
     }

@@ -20,7 +20,7 @@ const OPPOSITES: &str = include_str!("lexicon/opposites.txt");
 pub(super) const RARE: f32 = 12.0;
 
 const NEGATIONS: &str = "not no nor never none nothing neither cannot without can't don't doesn't didn't isn't aren't wasn't \
-    weren't won't wouldn't couldn't shouldn't hasn't haven't hadn't ain't nobody nowhere unable non lack lacks lacked lacking \
+    weren't won't wouldn't couldn't shouldn't hasn't haven't hadn't ain't nobody nowhere unable lack lacks lacked lacking \
     fail fails failed hardly barely";
 
 /// Words an answer uses to talk about its sources or itself rather than about the world.
@@ -29,10 +29,14 @@ const ABOUT_THE_TEXT: &str = "passage passages provided given context contexts a
     sure here's certainly summary conclusion overall additionally furthermore moreover therefore specifically includes include \
     including example examples however important note helpful help hope please feel free ask";
 
+const EXCLUDING: &str = "only solely exclusively entirely merely";
+
+const SUPPOSING: &str = "if unless whether";
+
 const FIRST_PERSON: &str = "i me my mine myself i'm i've i'd i'll";
 
 const POLAR: &str = "he she his her him hers before after above below over under more less fewer most few many all some both up down \
-    out off inside outside with without former latter always each every";
+    out off inside outside with without former latter later earlier always each every";
 
 const NUMBER_WORDS: [(&str, u32, i8); 28] = [
     ("two", 2, 0),
@@ -66,7 +70,7 @@ const NUMBER_WORDS: [(&str, u32, i8); 28] = [
 ];
 
 /// What sets a word apart, as a set of bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Marks(u8);
 
 impl Marks {
@@ -78,6 +82,10 @@ impl Marks {
     pub(super) const POLAR: Self = Self(16);
     /// A number written as a word.
     pub(super) const NUMBER: Self = Self(32);
+    /// Says that nothing else is so: `only`, `solely`.
+    pub(super) const EXCLUDES: Self = Self(64);
+    /// Opens a condition, so that what follows is not asserted.
+    pub(super) const SUPPOSES: Self = Self(128);
     /// Written with a capital, and not because a sentence starts.
     pub(super) const CAPITAL: Self = Self(8);
 
@@ -135,6 +143,11 @@ impl Lexicon {
         }
         for word in ABOUT_THE_TEXT.split_ascii_whitespace() {
             lexicon.mark(word, Marks::ABOUT_THE_TEXT);
+        }
+        for (words, marks) in [(EXCLUDING, Marks::EXCLUDES), (SUPPOSING, Marks::SUPPOSES)] {
+            for word in words.split_ascii_whitespace() {
+                lexicon.mark(word, marks);
+            }
         }
         for word in FIRST_PERSON.split_ascii_whitespace() {
             lexicon.mark(word, Marks::FIRST_PERSON);

@@ -31,7 +31,7 @@ mod token;
 pub use scorer::{Scorer, Settings};
 
 /// Name and version written beside every score; a change that moves any score changes it.
-pub const SCORER: &str = "lexical-1";
+pub const SCORER: &str = "lexical-2";
 
 /// One text the model was given.
 #[derive(Clone, Copy, Debug)]

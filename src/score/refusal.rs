@@ -2,8 +2,8 @@
 //!
 //! Phrases, not meaning: a refusal worded in a way not listed here reads as a claim.
 
-/// What declines, in lower case. English first, then a few other languages.
-const REFUSALS: [&str; 78] = [
+/// What declines whatever stands around it, in lower case. English first, then a few other languages.
+const REFUSALS: [&str; 34] = [
     "i don't know",
     "i do not know",
     "i don't have",
@@ -12,10 +12,6 @@ const REFUSALS: [&str; 78] = [
     "i'm not able to",
     "i am unable to",
     "i'm unable to",
-    "unable to answer",
-    "unable to find",
-    "unable to provide",
-    "unable to determine",
     "i cannot answer",
     "i can't answer",
     "i cannot provide",
@@ -30,6 +26,26 @@ const REFUSALS: [&str; 78] = [
     "i can't assist",
     "i cannot determine",
     "i can't determine",
+    "i'm sorry, but i",
+    "i am sorry, but i",
+    "as an ai",
+    "weiß ich nicht",
+    "ich weiß es nicht",
+    "kann ich nicht beantworten",
+    "keine informationen",
+    "je ne sais pas",
+    "aucune information",
+    "no lo sé",
+    "no tengo información",
+    "non lo so",
+];
+
+/// What declines where it is said of sources; of the world it is a claim.
+const OMISSIONS: [&str; 44] = [
+    "unable to answer",
+    "unable to find",
+    "unable to provide",
+    "unable to determine",
     "cannot be answered",
     "can't be answered",
     "cannot be determined",
@@ -70,25 +86,10 @@ const REFUSALS: [&str; 78] = [
     "n't have access",
     "not in the provided",
     "not found in the",
-    "i'm sorry, but i",
-    "i am sorry, but i",
-    "as an ai",
-    "weiß ich nicht",
-    "ich weiß es nicht",
-    "kann ich nicht beantworten",
-    "keine informationen",
-    "je ne sais pas",
-    "aucune information",
-    "no lo sé",
-    "no tengo información",
-    "non lo so",
 ];
 
-/// Words that must stand in a sentence for the phrases that could also be said of the world.
-const ABOUT_SOURCES: [&str; 27] = [
-    "i ",
-    "i'",
-    "we ",
+/// Words for sources, one of which must stand in the sentence.
+const SOURCES: [&str; 18] = [
     "context",
     "passage",
     "document",
@@ -105,15 +106,12 @@ const ABOUT_SOURCES: [&str; 27] = [
     "excerpt",
     "content",
     "unable",
-    "informationen",
-    "ich",
-    "je ",
-    "no lo",
-    "no tengo",
-    "non lo",
     "paragraph",
     "cannot",
 ];
+
+/// Bytes of a sentence within which it must start to decline: later on it tells what a text leaves out, after what it holds.
+const OPENING: usize = 120;
 
 /// Sayings that claim nothing about the world.
 const COURTESIES: [&str; 41] = [
@@ -172,7 +170,9 @@ pub(super) fn declines(sentence: &str, lower: &mut String) -> bool {
         return false;
     }
     lower_case(sentence, lower);
-    REFUSALS.iter().any(|phrase| lower.contains(phrase)) && ABOUT_SOURCES.iter().any(|word| lower.contains(word))
+    let opens_with = |phrase: &str| lower.find(phrase).is_some_and(|at| at <= OPENING);
+    REFUSALS.iter().any(|phrase| opens_with(phrase))
+        || (SOURCES.iter().any(|word| lower.contains(word)) && OMISSIONS.iter().any(|phrase| opens_with(phrase)))
 }
 
 fn lower_case(sentence: &str, lower: &mut String) {

@@ -43,6 +43,21 @@ fn a_changed_number_an_opposite_and_a_negation_are_contradictions() {
 }
 
 #[test]
+fn a_contradiction_needs_a_denial_of_what_the_passage_says() {
+    let loans = "Payments are due within five days of the hearing. The account holds the required access. Fees rise in winter.";
+    for supported in [
+        "Payments are due no later than five days of the hearing.",
+        "If the account does not hold the required access, payments are due.",
+        "Not only payments are due within five days of the hearing.",
+    ] {
+        assert_eq!(verdicts(supported, loans), [Verdict::Supported], "{supported}");
+    }
+    for contradicted in ["Payments are not due within five days of the hearing.", "Fees fall in winter."] {
+        assert_eq!(verdicts(contradicted, loans), [Verdict::Contradicted], "{contradicted}");
+    }
+}
+
+#[test]
 fn a_swapped_placeholder_is_seen() {
     let context = "Write to [EMAIL-3f9a] for help with invoices.";
     assert_eq!(verdicts("Write to [EMAIL-3f9a] for help with invoices.", context), [Verdict::Supported]);
@@ -164,6 +179,9 @@ fn an_answer_is_told_from_a_refusal_in_its_own_words() {
     }
     for answer in [
         "Batteries are not covered by the warranty.",
+        "We offer repairs within that period, which does not provide for batteries.",
+        "The document describes the warranty, the free repairs and the returns within thirty days of purchase of all devices in some \
+         detail, but it does not mention batteries.",
         "Repairs are free of charge. The passages do not mention batteries of other makers. Returns are accepted within 30 days.",
     ] {
         assert_eq!(scores("", answer, &[WARRANTY]).state, State::Scored, "{answer}");

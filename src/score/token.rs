@@ -65,6 +65,8 @@ pub(super) struct Segment {
     pub(super) last: u32,
     pub(super) is_code: bool,
     pub(super) is_question: bool,
+    /// All that its tokens are marked with.
+    pub(super) marks: Marks,
 }
 
 /// A text cut into tokens and segments; reused from text to text.
@@ -73,6 +75,8 @@ pub(super) struct Text {
     pub(super) tokens: Vec<Token>,
     pub(super) segments: Vec<Segment>,
     pub(super) evidence: Evidence,
+    /// All that its tokens are marked with.
+    pub(super) marks: Marks,
     /// Words of somebody who speaks as `I`.
     pub(super) first_person: u32,
     /// Words negated by a prefix, such as `unadjusted`, with the key of what they negate; and the other way round.
@@ -106,6 +110,7 @@ impl Text {
         self.evidence = Evidence::default();
         self.prefixed.clear();
         self.first_person = 0;
+        self.marks = Marks::NONE;
         self.open = None;
         self.in_code = false;
     }
@@ -218,7 +223,11 @@ impl Text {
         while end > start as usize && bytes.get(end - 1).is_some_and(u8::is_ascii_whitespace) {
             end -= 1;
         }
-        self.segments.push(Segment { start, end: offset(end), first: self.open_first, last, is_code: self.in_code, is_question });
+        let tokens = self.tokens.get(self.open_first as usize..).unwrap_or_default();
+        let marks = tokens.iter().fold(Marks::NONE, |marks, token| marks.with(token.marks));
+        let first = self.open_first;
+        self.marks = self.marks.with(marks);
+        self.segments.push(Segment { start, end: offset(end), first, last, is_code: self.in_code, is_question, marks });
     }
 
     fn fence(&mut self, at: usize, end: usize, bytes: &[u8]) {
