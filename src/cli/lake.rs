@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Failure, Result};
-use crate::config::{self, Loaded, Secrets};
+use crate::config::{self, Config, Loaded, Secrets};
 use crate::evaluate::Reference;
 use crate::ingest::FeedbackScale;
 use crate::lake::{Lake, Settings};
@@ -36,11 +36,15 @@ impl Which {
 
     /// What the scores of feedback mean: by the configuration, or by its defaults where only the lake is named.
     pub(super) fn feedback(&self) -> Result<BTreeMap<String, FeedbackScale>> {
-        let loaded = match self.lake {
-            Some(_) => config::parse("", "", Path::new(".")).map_err(|_| Failure::usage("name a configuration with --config"))?,
-            None => self.configuration()?,
-        };
-        Ok(loaded.config.ingest(&Secrets::absent()).feedback)
+        Ok(self.configuration_or_defaults()?.ingest(&Secrets::absent()).feedback)
+    }
+
+    /// The configuration, or its defaults where only the lake is named.
+    pub(super) fn configuration_or_defaults(&self) -> Result<Config> {
+        match self.lake {
+            Some(_) => Config::defaults(Path::new(".")).map_err(|_| Failure::usage("name a configuration with --config")),
+            None => Ok(self.configuration()?.config),
+        }
     }
 
     /// What drift is measured against: by the configuration, or by its defaults where only the lake is named.

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod lake;
 mod log;
+mod recompute;
 mod run;
 mod score;
 mod verify;
@@ -84,6 +85,8 @@ enum Command {
     Demo(demo::Arguments),
     #[command(about = "Score answers from a file, one JSON object per line", long_about = score::ABOUT)]
     Score(score::Arguments),
+    #[command(about = "Price stored requests again by another price table", long_about = recompute::ABOUT)]
+    Recompute(recompute::Arguments),
     #[command(about = "Run the service", long_about = run::ABOUT)]
     Run(run::Arguments),
     #[command(about = "Check a lake against its log, and its numbers against its rows", long_about = verify::ABOUT)]
@@ -121,6 +124,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result {
         Command::Check(arguments) => check::run(&arguments, out),
         Command::Demo(arguments) => demo::run(&arguments, out),
         Command::Score(arguments) => score::run(&arguments, out),
+        Command::Recompute(arguments) => recompute::run(&arguments, out),
         Command::Run(arguments) => run::run(&arguments, out),
         Command::Verify(arguments) => verify::run(&arguments, out),
         Command::Views(arguments) => views::run(&arguments, out),

@@ -7,6 +7,7 @@
 mod describe;
 mod diagnostic;
 mod pinned;
+mod prices;
 mod reader;
 pub mod reference;
 mod resolve;
@@ -22,6 +23,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use prices::{Price, PriceTable, load_prices, parse_prices};
 pub use resolve::Secrets;
 pub use sections::*;
 pub use value::{Day, Location, Size};

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use super::describe::{Field, Section, Shape};
+use super::prices::PriceTable;
 use super::reader::first_line;
 use super::sections::Config;
 
@@ -25,6 +26,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("time.max_ahead", "\"1h\""),
     ("privacy.key_file", "\"/run/secrets/groundwire-privacy-key\""),
     ("alerts.directory", "\"alerts\""),
+    ("cost.prices_file", "\"prices.toml\""),
     ("mail.host", "\"smtp.example.com\""),
     ("mail.port", "587"),
     ("mail.ca_file", "\"/etc/ssl/mail-ca.pem\""),
@@ -45,10 +47,6 @@ const EXAMPLE_TABLES: &[(&str, &str)] = &[
     (
         "feedback.registry",
         "# [feedback.registry.stars]\n# lowest = 1\n# highest = 10\n# better = \"higher\"\n# positive_from = 8\n",
-    ),
-    (
-        "prices",
-        "# [[prices]]\n# model = \"gpt-4o-2024-08-06\"\n# from = \"2024-08-06\"\n# input = 2.5\n# cached_input = 1.25\n# output = 10.0\n",
     ),
 ];
 
@@ -170,6 +168,12 @@ pub fn markdown() -> String {
          * Secrets are never written into the file: `…_file` names a file that holds one, `…_env` an environment variable.\n\n",
     );
     let result = Config::FIELDS.iter().try_for_each(|field| markdown_table(field.key, &(field.shape)(), field.help, &mut out));
+    out.push_str(
+        "# The price table\n\nThe file that `[cost] prices_file` names; docs/cost.md says how a request finds its row.\n\n",
+    );
+    let result = result.and_then(|()| {
+        PriceTable::FIELDS.iter().try_for_each(|field| markdown_table(field.key, &(field.shape)(), field.help, &mut out))
+    });
     let mut out = written(result, out);
     out.truncate(out.trim_end().len());
     out.push('\n');
@@ -244,10 +248,19 @@ fn kind(shape: Shape) -> String {
 /// The JSON Schema (draft 2020-12).
 #[must_use]
 pub fn json_schema() -> String {
-    let mut schema = section_schema("Groundwire's configuration, groundwire.toml", Config::FIELDS);
+    schema("groundwire.toml", section_schema("Groundwire's configuration, groundwire.toml", Config::FIELDS))
+}
+
+/// The JSON Schema of price tables.
+#[must_use]
+pub fn prices_schema() -> String {
+    schema("prices.toml", section_schema("A price table", PriceTable::FIELDS))
+}
+
+fn schema(title: &str, mut schema: Value) -> String {
     if let Some(root) = schema.as_object_mut() {
         root.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
-        root.insert("title".into(), json!("groundwire.toml"));
+        root.insert("title".into(), json!(title));
     }
     // Serialising a `Value` cannot fail.
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();

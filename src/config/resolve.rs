@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
+use super::prices::load_prices;
 use super::reader::Places;
 use super::secret::{self, Secret};
 use super::{Diagnostic, Loaded, SourceKind};
+use crate::measure::Prices;
 
 /// The content of files and variables that the configuration names.
 #[derive(Clone)]
@@ -18,6 +20,8 @@ pub struct Secrets {
     pub mail_password: Option<Secret>,
     /// Certificates (PEM) that the mail server's is checked against, if they are configured.
     pub mail_authority: Option<Vec<u8>>,
+    /// What tokens cost; empty if no price table is configured.
+    pub prices: Prices,
 }
 
 impl fmt::Debug for Secrets {
@@ -30,7 +34,7 @@ impl Secrets {
     /// No secrets, to go on checking where some are missing.
     #[must_use]
     pub fn absent() -> Self {
-        Self { privacy_key: [0; 32], kafka_password: None, mail_password: None, mail_authority: None }
+        Self { privacy_key: [0; 32], kafka_password: None, mail_password: None, mail_authority: None, prices: Prices::default() }
     }
 }
 
@@ -60,9 +64,10 @@ impl Loaded {
         let mail_password = resolver.password("mail", mail.password_file.as_deref(), mail.password_env.as_deref());
         let mail_authority = resolver.file("mail.ca_file", mail.ca_file.as_deref());
         resolver.folder("alerts.directory", config.alerts.directory.as_deref());
+        let prices = resolver.prices(config.cost.prices_file.as_deref());
         match privacy_key {
             Some(privacy_key) if resolver.found.is_empty() => {
-                Ok(Secrets { privacy_key, kafka_password, mail_password, mail_authority })
+                Ok(Secrets { privacy_key, kafka_password, mail_password, mail_authority, prices })
             }
             _ => Err(resolver.found),
         }
@@ -121,6 +126,20 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    fn prices(&mut self, file: Option<&Path>) -> Prices {
+        let Some(file) = file else { return Prices::default() };
+        if let Err(error) = std::fs::metadata(file) {
+            let message = format!("cost.prices_file: cannot read {}: {error}", file.display());
+            let remedy = "correct the path or the permissions; prices.example.toml shows a table";
+            self.mistake("cost.prices_file", message, "a price table that the service may read", remedy);
+            return Prices::default();
+        }
+        load_prices(file).unwrap_or_else(|found| {
+            self.found.extend(found);
+            Prices::default()
+        })
     }
 
     fn folder(&mut self, path: &str, folder: Option<&Path>) {

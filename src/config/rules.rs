@@ -34,7 +34,6 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     privacy(config, reader);
     feedback(&config.feedback.registry, reader);
     mail(&config.mail, reader);
-    prices(config, reader);
     if config.source.topics.is_empty() {
         reader.report("source.topics", Mistake, "source.topics is empty", "at least one topic", "name the topics to read");
     }
@@ -341,17 +340,6 @@ fn mail(mail: &Mail, reader: &mut Reader<'_>) {
     }
     if let Some(runbooks) = &mail.runbook_url {
         url("mail.runbook_url", runbooks, reader);
-    }
-}
-
-fn prices(config: &Config, reader: &mut Reader<'_>) {
-    let mut seen = BTreeMap::new();
-    for (number, price) in config.prices.iter().enumerate() {
-        if let Some(first) = seen.insert((price.model.as_str(), price.from), number) {
-            let path = format!("prices[{number}]");
-            let message = format!("{path}: the price of {:?} from that day is given twice (also prices[{first}])", price.model);
-            reader.report(&path, Mistake, message, "one price per model and day", "remove one, or set from");
-        }
     }
 }
 

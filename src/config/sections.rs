@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::describe::{choice, section};
-use super::value::{Day, Location, Size};
+use super::value::{Location, Size};
 use crate::event::Input;
 use crate::measure::Dimension;
 
@@ -39,8 +39,8 @@ section! {
         dead_letter: DeadLetter = {},
         /// Bounds on what one record may hold, and on the evaluator's memory.
         limits: Limits = {},
-        /// What tokens cost.
-        prices: Vec<Price> = [],
+        /// What requests cost.
+        cost: Cost = {},
     }
 }
 
@@ -476,21 +476,9 @@ section! {
 }
 
 section! {
-    /// What the tokens of one model cost from one day on, in US dollars per million tokens.
-    Price {
-        /// Model as the gateway names it in `response_model`, else in `request_model`.
-        model: String = required,
-        /// First day of this price, in UTC. Absent: from the beginning.
-        from: Option<Day> = none,
-        /// Input tokens.
-        input: f64 = required in 0..1_000_000,
-        /// Output tokens.
-        output: f64 = required in 0..1_000_000,
-        /// Input tokens read from the provider's cache. Absent: as `input`.
-        cached_input: Option<f64> = none in 0..1_000_000,
-        /// Input tokens written to the provider's cache. Absent: as `input`.
-        cache_write: Option<f64> = none in 0..1_000_000,
-        /// Reasoning tokens. Absent: as `output`.
-        reasoning: Option<f64> = none in 0..1_000_000,
+    /// What requests cost, where the producer does not say it.
+    Cost {
+        /// The price table, a TOML file of its own; see docs/cost.md. Absent: requests without a cost of their own are unpriced.
+        prices_file: Option<PathBuf> = none,
     }
 }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::resolve::Secrets;
-use super::sections::{self, Better, Clock, Config, LogFormat, MailTls, OnLoss, Start, TextStorage};
+use super::sections::{Better, Clock, Config, LogFormat, MailTls, OnLoss, Start, TextStorage};
 use crate::alert::{self, render};
 use crate::decode::redact;
-use crate::event::Timestamp;
-use crate::measure::{Inputs, Price, Prices};
+use crate::measure::Inputs;
 use crate::notify::{self, Mailer};
 use crate::source::{self, dead_letter, files, kafka};
 use crate::{decode, evaluate, ingest, lake, telemetry};
@@ -152,23 +151,9 @@ impl Config {
             group_by: self.measure.group_by.clone(),
             groups_per_tenant: saturated(self.measure.groups_per_tenant),
             feedback: feedback.collect(),
-            prices: self.prices(),
+            prices: secrets.prices.clone(),
             key: secrets.privacy_key,
         }
-    }
-
-    /// What tokens cost.
-    fn prices(&self) -> Prices {
-        let price = |price: &sections::Price| Price {
-            model: price.model.clone(),
-            from: price.from.map_or(Timestamp(i64::MIN), |day| day.0),
-            input: price.input,
-            output: price.output,
-            cached_input: price.cached_input,
-            cache_write: price.cache_write,
-            reasoning: price.reasoning,
-        };
-        Prices::new(&self.prices.iter().map(price).collect::<Vec<_>>())
     }
 
     /// Settings of the evaluator.

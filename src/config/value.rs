@@ -93,7 +93,7 @@ fn read_form<T: PartialOrd>(
     within(reader, place, value, parsed, |bound| parse(unquoted(bound)))
 }
 
-fn within<T: PartialOrd>(
+pub(super) fn within<T: PartialOrd>(
     reader: &mut Reader<'_>,
     place: &Place,
     value: &Spanned<DeValue<'_>>,

@@ -37,7 +37,7 @@ pub(super) struct Derived {
 pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option<Derived> {
     match &metric.value {
         Value::Count(measure) => {
-            let partial = cells[measure.index()].filter(|partial| partial.n > 0)?;
+            let partial = cells[measure.index()].filter(|partial| partial.n > 0 || partial.is_nothing())?;
             let n = partial.n as f64;
             Some(with_value(partial.n, 0, n, n, Some(n)))
         }
@@ -148,9 +148,11 @@ pub(super) fn of_values(measure: Measure, partial: &Partial) -> Derived {
     let scale = info.scale as f64;
     let n = partial.n;
     let mut seen = Observation { n, bad_n: partial.bad_n, n_null: partial.n_null, ..Observation::default() };
-    if n > 0 && info.edges != Edges::Category {
+    if n > 0 && info.edges != Edges::Category && !measures::is_corrected(measure) {
         seen.min = Some(partial.min as f64 / scale);
         seen.max = Some(partial.max as f64 / scale);
+    }
+    if n > 0 {
         seen.stddev = stddev(partial).map(|stddev| stddev / scale);
     }
     if !partial.hist.is_empty() && info.edges != Edges::Category {

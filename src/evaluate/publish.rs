@@ -11,7 +11,7 @@ use super::plan::{MeasureSet, bit};
 use super::state::State;
 use super::{MetricRow, Observation, ValueStatus};
 use crate::event::{Input, Timestamp};
-use crate::measure::registry::Rows;
+use crate::measure::registry::{Rows, Value};
 use crate::measure::{Group, Inputs, Measure, Metric, Partial, Window, measures};
 
 /// Which groups of a window are published.
@@ -190,7 +190,7 @@ fn push(
     rows: &mut Vec<MetricRow>,
 ) {
     let Some(mut derived) = derive(metric, table, place.window.us()) else { return };
-    if metric.rows == Rows::Occurring && derived.sum == 0.0 {
+    if metric.rows == Rows::Occurring && derived.sum == 0.0 && !is_taken_back(metric, table) {
         return;
     }
     if let Some(between) = between {
@@ -198,6 +198,12 @@ fn push(
     }
     let shown = metric.shown().and_then(|measure| table[measure.index()]);
     rows.push(row(metric, group, scorer, derived, shown, place));
+}
+
+/// Whether something occurred once and was corrected away: the row that says so must be replaced.
+fn is_taken_back(metric: &Metric, table: &Cells<'_>) -> bool {
+    let Value::Rate { numerator, .. } = &metric.value else { return false };
+    numerator.iter().any(|term| table[term.measure.index()].is_some_and(Partial::is_nothing))
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "counts are far below 2^63")]

@@ -121,7 +121,8 @@ impl Recomputation {
     }
 
     /// The group under which the evaluator counted it.
-    fn folded(&self, at: Timestamp, group: &Group) -> Group {
+    #[must_use]
+    pub fn folded(&self, at: Timestamp, group: &Group) -> Group {
         let is_published = |group: &Group| self.published.contains(&(at.days(), group.clone()));
         if self.published.is_empty() || is_published(group) {
             return group.clone();

@@ -94,3 +94,48 @@ pub struct MetricRow {
     /// The scorer that made the values, for scored metrics.
     pub scorer: Option<Arc<str>>,
 }
+
+impl MetricRow {
+    /// A final row of a rate whose numerator is nothing, in a window given by its start and length in seconds.
+    #[must_use]
+    pub fn of_rate(
+        metric: &Arc<str>,
+        (window_start, window_s): (Timestamp, i64),
+        group: &Group,
+        n: i64,
+        bounds: Option<(f64, f64)>,
+    ) -> Self {
+        Self {
+            metric: Arc::clone(metric),
+            window_start,
+            window_s,
+            group: Arc::new(group.clone()),
+            n,
+            n_null: 0,
+            sum: 0.0,
+            sum_sq: 0.0,
+            min: None,
+            max: None,
+            bad_n: 0,
+            value: (n > 0).then_some(0.0),
+            p: None,
+            expected: None,
+            reference_n: None,
+            dispersion: None,
+            value_status: if n > 0 { ValueStatus::Ok } else { ValueStatus::NotApplicable },
+            lo: bounds.map(|(lo, _)| lo),
+            hi: bounds.map(|(_, hi)| hi),
+            p50: None,
+            p90: None,
+            p95: None,
+            p99: None,
+            hist_edges: Vec::new(),
+            hist_counts: Vec::new(),
+            revision: 0,
+            is_final: true,
+            coverage: 1.0,
+            as_of: Timestamp::default(),
+            scorer: None,
+        }
+    }
+}

@@ -123,6 +123,7 @@ impl State {
         for watermark in &mut self.kept.watermarks {
             watermark.note(now, self.settings.stuck_after_us);
         }
+        self.note_repriced(entry);
         self.merge(partials);
     }
 

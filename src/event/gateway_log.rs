@@ -39,6 +39,8 @@ pub struct GatewayLog<'a> {
     pub request_model: Option<Text<'a>>,
     /// Model that answered.
     pub response_model: Option<Text<'a>>,
+    /// Service tier that served the request: standard, priority, batch, flex, …
+    pub service_tier: Option<Text<'a>>,
     /// Operation in OpenTelemetry's words: chat, `text_completion`, embeddings, …
     pub operation: Option<Text<'a>>,
     /// Version of the prompt template.
@@ -115,6 +117,8 @@ pub struct Usage {
     pub cached_input_tokens: Option<i64>,
     /// Input tokens written to the provider's cache.
     pub cache_write_tokens: Option<i64>,
+    /// Of these, the ones that the provider keeps for an hour.
+    pub cache_write_1h_tokens: Option<i64>,
     /// Output tokens spent on reasoning.
     pub reasoning_tokens: Option<i64>,
     /// Whether the provider reported the counts or someone estimated them.

@@ -13,7 +13,8 @@ use crate::decode::Rejected;
 use crate::event::{Attribute, Context, GatewayLog, Outcome, SafetyStage, Text, UsageSource};
 use crate::join::IdKind;
 use crate::measure::{
-    Answer, AnswerState, Category, CostStatus, Dimension, Prices, billionths, micros_from_ms, observe_safety, status_class,
+    Answer, AnswerState, Category, CostStatus, Dimension, Priceable, Prices, billionths, micros_from_ms, observe_safety,
+    status_class,
 };
 use crate::score::{self, Score};
 
@@ -21,6 +22,7 @@ const TENANT: usize = column(&SYMBOL_COLUMNS, "tenant");
 const APP: usize = column(&SYMBOL_COLUMNS, "app");
 const ENVIRONMENT: usize = column(&SYMBOL_COLUMNS, "environment");
 const USER_ID: usize = column(&SYMBOL_COLUMNS, "user_id");
+const REQUEST_MODEL: usize = column(&SYMBOL_COLUMNS, "request_model");
 const RESPONSE_MODEL: usize = column(&SYMBOL_COLUMNS, "response_model");
 const PROMPT_VERSION: usize = column(&SYMBOL_COLUMNS, "prompt_version");
 const VARIANT: usize = column(&SYMBOL_COLUMNS, "variant");
@@ -28,6 +30,7 @@ const INDEX: usize = column(&SYMBOL_COLUMNS, "index");
 const STATUS: usize = column(&SYMBOL_COLUMNS, "status");
 const USAGE_SOURCE: usize = column(&SYMBOL_COLUMNS, "usage_source");
 const COST_STATUS: usize = column(&SYMBOL_COLUMNS, "cost_status");
+const PRICE_VERSION: usize = column(&SYMBOL_COLUMNS, "price_version");
 const COST: usize = column(&FLOAT_COLUMNS, "cost_usd");
 const STATE: usize = column(&SYMBOL_COLUMNS, "state");
 const SCORER: usize = column(&SYMBOL_COLUMNS, "scorer");
@@ -127,7 +130,7 @@ impl Work {
         place: &Place<'_>,
     ) -> Result<[Option<super::Symbol>; SYMBOL_COLUMNS.len()], Rejected> {
         let mut symbols = [None; SYMBOL_COLUMNS.len()];
-        let values: [(usize, Option<&str>); 15] = [
+        let values: [(usize, Option<&str>); 16] = [
             (TENANT, log.tenant.as_deref()),
             (APP, log.app.as_deref()),
             (column(&SYMBOL_COLUMNS, "route"), log.route.as_deref()),
@@ -135,8 +138,9 @@ impl Work {
             (column(&SYMBOL_COLUMNS, "gateway"), log.gateway.as_deref()),
             (column(&SYMBOL_COLUMNS, "provider"), log.provider.as_deref()),
             (column(&SYMBOL_COLUMNS, "deployment"), log.deployment.as_deref()),
-            (column(&SYMBOL_COLUMNS, "request_model"), log.request_model.as_deref()),
+            (REQUEST_MODEL, log.request_model.as_deref()),
             (RESPONSE_MODEL, log.response_model.as_deref()),
+            (column(&SYMBOL_COLUMNS, "service_tier"), log.service_tier.as_deref()),
             (column(&SYMBOL_COLUMNS, "operation"), log.operation.as_deref()),
             (PROMPT_VERSION, log.prompt_version.as_deref()),
             (VARIANT, log.variant.as_deref()),
@@ -283,7 +287,8 @@ impl Work {
             key[*dimension as usize] = match dimension {
                 Dimension::Tenant => row.symbols[TENANT],
                 Dimension::App => row.symbols[APP],
-                Dimension::ResponseModel => row.symbols[RESPONSE_MODEL],
+                // A request that failed has no model that answered.
+                Dimension::ResponseModel => row.symbols[RESPONSE_MODEL].or(row.symbols[REQUEST_MODEL]),
                 Dimension::PromptVersion => row.symbols[PROMPT_VERSION],
                 Dimension::Variant => row.symbols[VARIANT],
                 Dimension::Environment => row.symbols[ENVIRONMENT],
@@ -293,6 +298,9 @@ impl Work {
         }
         let (cost, cost_status) = cost(&settings.prices, log);
         row.symbols[COST_STATUS] = Some(open.rows.interactions.symbols.intern(cost_status.as_str()));
+        if log.cost_usd.is_none() && cost.is_some() {
+            row.symbols[PRICE_VERSION] = Some(open.rows.interactions.symbols.intern(settings.prices.version()));
+        }
         row.floats[COST] = log.cost_usd.or_else(|| cost.map(|billionths| billionths as f64 / 1e9));
         let group = open.groups.number(&key, &mut open.rows.interactions.symbols, settings.groups_per_tenant);
         let mut cells = open.accumulator.at(log.event_time, group);
@@ -360,7 +368,12 @@ impl Texts<'_> {
 fn cost(prices: &Prices, log: &GatewayLog<'_>) -> (Option<i64>, CostStatus) {
     match log.cost_usd {
         Some(cost) => (Some(billionths(cost)), CostStatus::Exact),
-        None => prices.cost([log.response_model.as_deref(), log.request_model.as_deref()], log.event_time, &log.usage),
+        None => prices.cost(&Priceable {
+            models: [log.response_model.as_deref(), log.request_model.as_deref()],
+            service_tier: log.service_tier.as_deref(),
+            at: log.event_time,
+            usage: &log.usage,
+        }),
     }
 }
 
@@ -378,6 +391,7 @@ fn integers(log: &GatewayLog<'_>, place: &Place<'_>) -> [Option<i64>; INTEGER_CO
         log.usage.output_tokens,
         log.usage.cached_input_tokens,
         log.usage.cache_write_tokens,
+        log.usage.cache_write_1h_tokens,
         log.usage.reasoning_tokens,
         log.quota.limit_tokens,
         log.quota.limit_requests,

@@ -110,7 +110,7 @@ pub const fn column(columns: &[&str], name: &str) -> usize {
 }
 
 /// Columns of `interactions` whose strings repeat, in the order of [`Interaction::symbols`].
-pub const SYMBOL_COLUMNS: [&str; 23] = [
+pub const SYMBOL_COLUMNS: [&str; 25] = [
     "tenant",
     "app",
     "route",
@@ -121,6 +121,7 @@ pub const SYMBOL_COLUMNS: [&str; 23] = [
     "deployment",
     "request_model",
     "response_model",
+    "service_tier",
     "operation",
     "prompt_version",
     "variant",
@@ -130,6 +131,7 @@ pub const SYMBOL_COLUMNS: [&str; 23] = [
     "finish_reason",
     "usage_source",
     "cost_status",
+    "price_version",
     "state",
     "scorer",
     "language",
@@ -154,12 +156,13 @@ pub const TEXT_COLUMNS: [&str; 13] = [
 ];
 
 /// Integer columns of `interactions`, in the order of [`Interaction::integers`].
-pub const INTEGER_COLUMNS: [&str; 14] = [
+pub const INTEGER_COLUMNS: [&str; 15] = [
     "http_status",
     "usage_input_tokens",
     "usage_output_tokens",
     "usage_cached_input_tokens",
     "usage_cache_write_tokens",
+    "usage_cache_write_1h_tokens",
     "usage_reasoning_tokens",
     "quota_limit_tokens",
     "quota_limit_requests",

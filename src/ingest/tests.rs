@@ -28,7 +28,7 @@ pub(super) fn settings() -> Settings {
         group_by: vec![Dimension::Tenant, Dimension::App],
         groups_per_tenant: 100,
         feedback: BTreeMap::from([("thumbs".to_owned(), thumbs)]),
-        prices: Prices::new(&[]),
+        prices: Prices::default(),
         key: [7; 32],
     }
 }

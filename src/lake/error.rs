@@ -78,6 +78,9 @@ pub enum Error {
         /// What the library said.
         reason: String,
     },
+    /// Another process has done the same work first.
+    #[error("another repricing was first ({0}); run the command again, it goes on where that one ended")]
+    Overtaken(Fenced),
     /// A background computation ended early.
     #[error("a background task of the lake ended early: {0}")]
     Task(String),

@@ -13,6 +13,7 @@ mod keeper;
 mod load;
 mod names;
 mod publish;
+pub mod reprice;
 mod stage;
 mod store;
 pub mod tables;

@@ -109,6 +109,7 @@ fn write_text(out: &mut Vec<u8>, text: Option<&str>) {
 
 /// Appends one partial.
 pub(crate) fn write_partial(out: &mut Vec<u8>, partial: &Partial) {
+    let values = partial.n > 0 || partial.sum != 0 || partial.sum_sq != 0;
     let unit = partial.n > 0
         && (partial.sum, partial.sum_sq) == (i128::from(partial.n), i128::from(partial.n))
         && (partial.min, partial.max) == (1, 1);
@@ -118,9 +119,9 @@ pub(crate) fn write_partial(out: &mut Vec<u8>, partial: &Partial) {
             | flag(UNIT, unit)
             | flag(HAS_BAD, partial.bad_n > 0)
             | flag(HAS_HIST, !partial.hist.is_empty())
-            | flag(HAS_VALUES, partial.n > 0),
+            | flag(HAS_VALUES, values),
     );
-    if partial.n > 0 {
+    if values {
         write(out, partial.n);
         if !unit {
             write_signed(out, partial.sum);

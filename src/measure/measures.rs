@@ -153,6 +153,19 @@ measures! {
     PREDICTION = 55, "prediction", Gateway, 1, Category, false;
 }
 
+/// What was measured of these may change later: a new price table, or feedback that replaces an earlier one.
+#[must_use]
+pub const fn is_corrected(measure: Measure) -> bool {
+    is_cost(measure)
+        || matches!(measure, FEEDBACK | FEEDBACK_POSITIVE | FEEDBACK_SCORE | ANSWER_RATED | ANSWER_POSITIVE | ANSWER_SCORE)
+}
+
+/// Measures that follow from prices.
+#[must_use]
+pub const fn is_cost(measure: Measure) -> bool {
+    matches!(measure, COST | COST_ESTIMATED | COST_UNPRICED | COST_USAGE_MISSING)
+}
+
 impl Measure {
     /// What is fixed about it.
     ///

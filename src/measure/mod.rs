@@ -20,7 +20,7 @@ mod status;
 
 pub use accumulate::{Accumulator, CellsAt};
 pub use bleu::{BLEU_ORDERS, BleuCounts};
-pub use cost::{Price, Prices};
+pub use cost::{Price, Priceable, Prices, STANDARD, UsdPerMillion, tier_name};
 pub use encode::Error;
 pub use group::{DIMENSIONS, Dimension, Group};
 pub use histogram::{Category, Edges, HistogramSum, add_bins, quantile, quantiles};

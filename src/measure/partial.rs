@@ -1,5 +1,6 @@
 //! Partial aggregates of one measure in one pane (a minute of event time) and group.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,10 @@ pub struct Measure(pub u16);
 
 /// Exact sums over the values of one measure. Values are integers in the measure's unit (billionths for scores and money,
 /// microseconds for times, one for counts), so `merge` is associative and commutative (ME-1).
+///
+/// A partial may also be the difference of two others ([`Self::less`]), which corrects one that was merged earlier. Its sums may be
+/// negative and its counts wrap around: added up with what they correct they are right again. Least and greatest value cannot be
+/// corrected; metrics of measures that are ([`super::measures::is_corrected`]) do not show them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partial {
     /// Values seen.
@@ -48,11 +53,33 @@ impl Partial {
                 _ => (self.min.min(other.min), self.max.max(other.max)),
             };
         }
-        self.n += other.n;
-        self.n_null += other.n_null;
+        self.n = self.n.wrapping_add(other.n);
+        self.n_null = self.n_null.wrapping_add(other.n_null);
         self.sum += other.sum;
         self.sum_sq += other.sum_sq;
-        self.bad_n += other.bad_n;
+        self.bad_n = self.bad_n.wrapping_add(other.bad_n);
+    }
+
+    /// What has to be merged to `other` to make it this one. For measures without a histogram.
+    #[must_use]
+    pub fn less(&self, other: &Self) -> Self {
+        let (min, max) = if self.n > 0 { (self.min, self.max) } else { (other.min, other.max) };
+        Self {
+            n: self.n.wrapping_sub(other.n),
+            n_null: self.n_null.wrapping_sub(other.n_null),
+            sum: self.sum - other.sum,
+            sum_sq: self.sum_sq - other.sum_sq,
+            min,
+            max,
+            bad_n: self.bad_n.wrapping_sub(other.bad_n),
+            hist: Vec::new(),
+        }
+    }
+
+    /// Whether it counts nothing; a correction that changes nothing, or a count that was taken back whole.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        (self.n, self.n_null, self.bad_n, self.sum, self.sum_sq) == (0, 0, 0, 0, 0)
     }
 }
 
@@ -78,6 +105,22 @@ pub struct PartialSet {
     pub groups: Vec<Group>,
     /// The partials.
     pub rows: Vec<PartialRow>,
+}
+
+impl PartialSet {
+    /// What has to be merged to `other` to make it this one; both have the same groups.
+    #[must_use]
+    pub fn less(&self, other: &Self) -> Self {
+        let key = |row: &PartialRow| (row.pane, row.group, row.measure);
+        let mut rows: BTreeMap<_, Partial> = self.rows.iter().map(|row| (key(row), row.partial.clone())).collect();
+        for row in &other.rows {
+            let mine = rows.entry(key(row)).or_default();
+            *mine = mine.less(&row.partial);
+        }
+        let rows = rows.into_iter().filter(|(_, partial)| !partial.is_nothing());
+        let rows = rows.map(|((pane, group, measure), partial)| PartialRow { pane, group, measure, partial }).collect();
+        Self { scorer: self.scorer.clone(), groups: self.groups.clone(), rows }
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +161,27 @@ mod tests {
             prop_assert_eq!(together(&x, &Partial::default()), x.clone());
             let all: Vec<i64> = a.iter().chain(&b).chain(&c).copied().collect();
             prop_assert_eq!(together(&together(&x, &y), &z), of(&all));
+        }
+
+        #[test]
+        fn a_difference_corrects_what_was_merged_before_or_after_it(
+            kept in prop::collection::vec(0_i64..1_000_000_000_000, 0..9),
+            old in prop::collection::vec(0_i64..1_000_000_000_000, 0..9),
+            new in prop::collection::vec(0_i64..1_000_000_000_000, 0..9),
+        ) {
+            let plain = |values: &[i64]| Partial { min: 0, max: 0, hist: Vec::new(), ..of(values) };
+            let correction = plain(&new).less(&plain(&old));
+            let all: Vec<i64> = kept.iter().chain(&new).copied().collect();
+            for order in [[&plain(&kept), &plain(&old), &correction], [&correction, &plain(&kept), &plain(&old)]] {
+                let mut sum = Partial::default();
+                for part in order {
+                    sum.merge(part);
+                }
+                prop_assert_eq!(Partial { min: 0, max: 0, ..sum }, plain(&all));
+            }
+            let mut bytes = Vec::new();
+            crate::measure::encode::write_partial(&mut bytes, &correction);
+            prop_assert_eq!(crate::measure::encode::Reader::new(&bytes).partial(), Some(correction));
         }
     }
 }

@@ -256,6 +256,7 @@ async fn wait_for_store(error: &lake::Error, wait: &mut Duration, shutdown: &Shu
 
 /// A random id: of an attempt, never used twice.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that draws ids")]
-fn random_id() -> u128 {
+#[must_use]
+pub fn random_id() -> u128 {
     fastrand::u128(..)
 }

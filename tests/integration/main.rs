@@ -34,6 +34,10 @@ mod mail_support;
 #[cfg(test)]
 mod metrics_page;
 #[cfg(test)]
+mod prices;
+#[cfg(test)]
+mod recompute;
+#[cfg(test)]
 mod schemas;
 #[cfg(test)]
 mod secrets;

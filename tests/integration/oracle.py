@@ -112,7 +112,8 @@ if (0 if refused is None else len(refused)) != fates["rejected"]:
 windows = collections.defaultdict(lambda: [0, 0, 0])  # n, bad_n, sum (latency in thousandths, tokens whole)
 for log in accepted.values():
     status = status_of(log)
-    group = tuple(log.get(dimension) for dimension in GROUP)
+    named = log | {"response_model": log.get("response_model") or log.get("request_model")}
+    group = tuple(named.get(dimension) for dimension in GROUP)
     for length in (60, 3600):
         start = log["event_time"] // (length * 1000) * length  # s
 

@@ -19,7 +19,7 @@ use crate::log::{Cursor, Entry, FORMAT, Fold, Health, KEEP, Kind, Outcomes};
 
 impl Lake {
     /// An entry of the keeper that leaves its cursor where it is: what it changes is guarded by the files it takes away.
-    fn keep_entry(&self, attempt: &Attempt, cursors: Vec<Cursor>, now: Timestamp) -> Entry {
+    pub(in crate::lake) fn keep_entry(&self, attempt: &Attempt, cursors: Vec<Cursor>, now: Timestamp) -> Entry {
         Entry {
             format: FORMAT,
             number: 0,

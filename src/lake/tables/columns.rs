@@ -59,6 +59,7 @@ pub const INTERACTIONS: Table = Table {
         maybe("deployment", Symbol, "", "Deployment of the model at the provider"),
         maybe("request_model", Symbol, "", "Model asked for"),
         maybe("response_model", Symbol, "", "Model that answered"),
+        maybe("service_tier", Symbol, "", "Service tier that served the request: standard, priority, batch, …"),
         maybe("operation", Symbol, "", "chat, text_completion, embeddings, …"),
         maybe("prompt_version", Symbol, "", "Version of the prompt template"),
         maybe("variant", Symbol, "", "Variant of a canary or A/B test"),
@@ -78,10 +79,12 @@ pub const INTERACTIONS: Table = Table {
         maybe("usage_output_tokens", Integer, "tokens", "Output, reasoning included"),
         maybe("usage_cached_input_tokens", Integer, "tokens", "Input read from the provider's cache"),
         maybe("usage_cache_write_tokens", Integer, "tokens", "Input written to the provider's cache"),
+        maybe("usage_cache_write_1h_tokens", Integer, "tokens", "Of these, the ones kept for an hour"),
         maybe("usage_reasoning_tokens", Integer, "tokens", "Output spent on reasoning"),
         maybe("usage_source", Symbol, "", "reported by the provider, or estimated"),
         maybe("cost_usd", Float, "USD", "Cost"),
         maybe("cost_status", Symbol, "", "exact, estimated, unpriced or usage_missing"),
+        maybe("price_version", Symbol, "", "Price table that the cost was computed by; none where the producer gave it"),
         maybe("quota_limit_tokens", Integer, "tokens", "Tokens per period"),
         maybe("quota_limit_requests", Integer, "requests", "Requests per period"),
         maybe("quota_remaining_tokens", Integer, "tokens", "Tokens left after the request"),
@@ -110,6 +113,28 @@ pub const INTERACTIONS: Table = Table {
         maybe("answer_length_tokens", Integer, "tokens", "Length of the answer by Groundwire's own count"),
         maybe("prompt_length_tokens", Integer, "tokens", "Length of the prompt by Groundwire's own count"),
         maybe("language", Symbol, "", "Language of the answer"),
+        SOURCE_TOPIC,
+        SOURCE_PARTITION,
+        SOURCE_OFFSET,
+        LOG_ENTRY_ID,
+    ],
+};
+
+/// What requests cost by a later price table.
+pub const COSTS: Table = Table {
+    name: "costs",
+    about: "What one request costs by a later price table than the one it was recorded with, where that is something else. The greatest `revision` counts; the view `interactions` shows it.",
+    sorted_by: &["tenant", "event_time"],
+    columns: &[
+        always("event_time", Time, "", "End of the request"),
+        EVENT_DATE,
+        maybe("request_id", Key, "", "The gateway's id of the request"),
+        TENANT,
+        APP,
+        maybe("cost_usd", Float, "USD", "Cost"),
+        always("cost_status", Symbol, "", "exact, estimated, unpriced or usage_missing"),
+        always("price_version", Symbol, "", "Price table that the cost was computed by"),
+        always("revision", Integer, "", "From 1; each repricing of the request adds one"),
         SOURCE_TOPIC,
         SOURCE_PARTITION,
         SOURCE_OFFSET,
@@ -204,7 +229,7 @@ pub const METRICS: Table = Table {
         always("metric", Symbol, "", "Name in `schemas/metrics.yaml`"),
         TENANT,
         APP,
-        maybe("response_model", Symbol, "", "Model that answered"),
+        maybe("response_model", Symbol, "", "Model that answered; where none did, the one asked for"),
         maybe("prompt_version", Symbol, "", "Version of the prompt template"),
         maybe("variant", Symbol, "", "Variant of a canary or A/B test"),
         maybe("environment", Symbol, "", "Deployment environment"),
@@ -294,4 +319,4 @@ pub const REJECTS: Table = Table {
 };
 
 /// The tables that analysts read.
-pub const TABLES: [&Table; 6] = [&INTERACTIONS, &FEEDBACK, &PIPELINE_EVENTS, &METRICS, &ALERT_EVENTS, &REJECTS];
+pub const TABLES: [&Table; 7] = [&INTERACTIONS, &COSTS, &FEEDBACK, &PIPELINE_EVENTS, &METRICS, &ALERT_EVENTS, &REJECTS];

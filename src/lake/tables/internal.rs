@@ -47,7 +47,7 @@ pub struct Answer {
 }
 
 /// The partials' object, if there are any.
-pub(super) fn partials(set: &PartialSet) -> Result<Option<Part>, Error> {
+pub(in crate::lake) fn partials(set: &PartialSet) -> Result<Option<Part>, Error> {
     if set.rows.is_empty() {
         return Ok(None);
     }

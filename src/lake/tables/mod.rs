@@ -2,7 +2,9 @@
 //!
 //! Everything here is computation without I/O, to be run on a thread that may block.
 
+mod batch;
 pub mod columns;
+pub(super) mod costs;
 pub mod dictionary;
 mod feedback;
 mod file;
@@ -13,10 +15,12 @@ mod metrics;
 mod rows;
 pub mod schema;
 
+pub(super) use batch::Columns;
+pub(super) use costs::{CostRow, Costs};
 pub(super) use feedback::decode_feedback;
 pub(super) use file::{Part, sha256};
 pub use internal::{Answer, Ids};
-pub(super) use internal::{IDS, PARTIALS, decode_ids, decode_partials};
+pub(super) use internal::{IDS, PARTIALS, decode_ids, decode_partials, partials};
 pub(super) use merge::{merge, read, read_without};
 
 use super::Error;
@@ -33,7 +37,7 @@ pub(super) fn epoch(epoch: &Epoch, attempt: &str) -> Result<Vec<Part>, Error> {
     parts.extend(rows::feedback(&epoch.rows.feedback, attempt)?);
     parts.extend(rows::pipeline_events(&epoch.rows.pipeline_events, attempt)?);
     parts.extend(rows::rejects(&epoch.rows.rejects, attempt)?);
-    parts.extend(internal::partials(&epoch.partials)?);
+    parts.extend(partials(&epoch.partials)?);
     parts.extend(internal::ids(epoch)?);
     Ok(parts)
 }

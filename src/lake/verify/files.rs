@@ -72,7 +72,7 @@ impl Lake {
     }
 
     /// A live file at its final name, or where it is staged if it may not be published yet.
-    pub(super) async fn read_live(&self, fold: &Fold, name: &str, file: &LiveFile) -> Result<Option<Bytes>, Error> {
+    pub(in crate::lake) async fn read_live(&self, fold: &Fold, name: &str, file: &LiveFile) -> Result<Option<Bytes>, Error> {
         let published = Path::from(name);
         if let Some(bytes) = self.read(&published).await? {
             return Ok(Some(bytes));

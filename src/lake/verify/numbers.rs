@@ -9,7 +9,7 @@ use super::rescore::Rescorer;
 use super::{Report, Rescore, Settings};
 use crate::evaluate::Carried;
 use crate::event::Timestamp;
-use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
+use crate::lake::tables::columns::{COSTS, FEEDBACK, INTERACTIONS, METRICS};
 use crate::lake::tables::{self, schema::Table};
 use crate::lake::{Error, Lake};
 use crate::log::Fold;
@@ -64,6 +64,7 @@ impl Lake {
         for date in dates {
             let Some(start) = start_of(date) else { continue };
             let interactions = self.read_day(fold, &INTERACTIONS, date, report).await?;
+            let costs = self.read_day(fold, &COSTS, date, report).await?;
             let feedback = self.read_day(fold, &FEEDBACK, date, report).await?;
             let metrics = self.read_day(fold, &METRICS, date, report).await?;
             let past = if start < whole_from { Past::Deleted } else { Past::Whole };
@@ -71,7 +72,7 @@ impl Lake {
             let basis = Basis { start, scales, reference, carried: std::mem::take(&mut carried), past };
             let mut part = Report::default();
             let step = tokio::task::spawn_blocking(move || {
-                let compared = Day::new(&metrics, interactions, feedback).and_then(|day| day.compare(basis, &mut part));
+                let compared = Day::new(&metrics, interactions, &costs, feedback).and_then(|day| day.compare(basis, &mut part));
                 (compared, part.metrics_compared)
             });
             let (compared, count) = step.await.map_err(|error| Error::Task(error.to_string()))?;

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use hashbrown::HashSet;
 
@@ -17,8 +16,8 @@ use crate::evaluate::{Carried, MetricRow, Recomputation, Reference, StoredFeedba
 use crate::event::{Input, Safety, SafetyStage, Text, Timestamp};
 use crate::ingest::{FeedbackScale, SCORE_COLUMNS, polarity};
 use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
-use crate::lake::tables::schema::Table;
-use crate::measure::registry::Value;
+use crate::lake::tables::{Columns, Costs};
+use crate::measure::registry::{Rows, Value};
 use crate::measure::{
     Answer, AnswerState, Category, CostStatus, Dimension, Group, Inputs, Metric, Registry, StatusClass, billionths, micros_from_ms,
 };
@@ -39,43 +38,6 @@ const REQUEST_DIMENSIONS: [Dimension; 7] = [
 const REQUESTS: &str = "requests";
 /// End of the names of metrics by the time of the answer.
 const BY_ANSWER: &str = "_by_answer";
-
-/// Columns of one batch by name.
-pub(super) struct Columns<'a> {
-    pub(super) table: &'a Table,
-    pub(super) arrays: &'a [ArrayRef],
-}
-
-impl Columns<'_> {
-    pub(super) fn array(&self, name: &str) -> Result<&ArrayRef, ArrowError> {
-        let found = self.table.position(name).and_then(|at| self.arrays.get(at));
-        found.ok_or_else(|| ArrowError::SchemaError(format!("no column `{name}`")))
-    }
-
-    pub(super) fn text(&self, name: &str, row: usize) -> Result<Option<&str>, ArrowError> {
-        let array = self.array(name)?.as_string::<i32>();
-        Ok(array.is_valid(row).then(|| array.value(row)))
-    }
-
-    pub(super) fn integer(&self, name: &str, row: usize) -> Result<Option<i64>, ArrowError> {
-        let array = self.array(name)?.as_primitive::<Int64Type>();
-        Ok(array.is_valid(row).then(|| array.value(row)))
-    }
-
-    pub(super) fn float(&self, name: &str, row: usize) -> Result<Option<f64>, ArrowError> {
-        let array = self.array(name)?.as_primitive::<Float64Type>();
-        Ok(array.is_valid(row).then(|| array.value(row)))
-    }
-
-    pub(super) fn flag(&self, name: &str, row: usize) -> Result<Option<bool>, ArrowError> {
-        let array = self.array(name)?.as_boolean();
-        Ok(array.is_valid(row).then(|| array.value(row)))
-    }
-
-    fn time(&self, name: &str, row: usize) -> Result<Timestamp, ArrowError> {
-        Ok(Timestamp(self.array(name)?.as_primitive::<TimestampMicrosecondType>().value(row)))
-    }
-}
 
 /// Metric, window, its length, group, scorer.
 type Key = (Arc<str>, Timestamp, i64, Group, Option<Arc<str>>);
@@ -116,6 +78,7 @@ impl Numbers {
 pub(super) struct Day {
     published: BTreeMap<Key, (i64, Numbers)>,
     interactions: Vec<Vec<ArrayRef>>,
+    costs: Costs,
     feedback: Vec<Vec<ArrayRef>>,
 }
 
@@ -157,9 +120,10 @@ impl Day {
     pub(super) fn new(
         metrics: &[Vec<ArrayRef>],
         interactions: Vec<Vec<ArrayRef>>,
+        costs: &[Vec<ArrayRef>],
         feedback: Vec<Vec<ArrayRef>>,
     ) -> Result<Self, ArrowError> {
-        let mut day = Self { published: BTreeMap::new(), interactions, feedback };
+        let mut day = Self { published: BTreeMap::new(), interactions, costs: Costs::new(costs)?, feedback };
         for arrays in metrics {
             day.publish(&Columns { table: &METRICS, arrays })?;
         }
@@ -168,7 +132,7 @@ impl Day {
 
     fn publish(&mut self, columns: &Columns<'_>) -> Result<(), ArrowError> {
         for row in 0..columns.array("metric")?.len() {
-            let group = group(columns, &Dimension::ALL, row)?;
+            let group = columns.group(&Dimension::ALL, row)?;
             let whole = |name: &str| columns.integer(name, row).map(Option::unwrap_or_default);
             let metric: Arc<str> = columns.text("metric", row)?.unwrap_or_default().into();
             let scorer = columns.text("scorer", row)?.map(Arc::from);
@@ -206,6 +170,8 @@ impl Day {
             .filter(|metric| has_past || !matches!(metric.value, Value::Drift { .. } | Value::Change { .. }))
             .map(|metric| &*metric.name)
             .collect();
+        let occurring = registry.metrics().iter().filter(|metric| metric.rows == Rows::Occurring);
+        let occurring: HashSet<&str> = occurring.map(|metric| &*metric.name).collect();
         let (rows, carried) = self.recompute(basis, Arc::clone(&registry))?;
         let recomputed: BTreeMap<Key, Numbers> = rows
             .into_iter()
@@ -224,6 +190,8 @@ impl Day {
             match recomputed.get(key) {
                 Some(expected) if expected.agrees(found) => {}
                 None if found.n == 0 && found.bad_n == 0 => {}
+                // What occurred once and was corrected away keeps a row that says so.
+                None if found.bad_n == 0 && occurring.contains(&*key.0) => {}
                 expected => differences.push((place(key), format!("recomputed {expected:?}, published {found:?}"))),
             }
         }
@@ -255,12 +223,27 @@ impl Day {
                 let lists = columns.array("safety")?.as_list::<i32>();
                 let found = lists.is_valid(row).then(|| lists.value(row));
                 let findings = found.as_ref().map(|found| safety(found.as_struct())).unwrap_or_default();
-                recomputation.answer(at, &group(&columns, &group_by, row)?, scorer.as_ref(), &answer(&columns, row)?, &findings);
+                recomputation.answer(
+                    at,
+                    &columns.request_group(&group_by, row)?,
+                    scorer.as_ref(),
+                    &self.answer(&columns, row)?,
+                    &findings,
+                );
             }
         }
         last = last.max(self.add_feedback(&basis.scales, &mut recomputation)?);
         let through = last.plus(2 * Timestamp::DAY_US);
         Ok(recomputation.finish(&Input::ALL.map(|input| (input, through)).into(), registry, basis.reference))
+    }
+
+    /// A request with what it costs after all repricings.
+    fn answer(&self, columns: &Columns<'_>, row: usize) -> Result<Answer, ArrowError> {
+        let recorded = answer(columns, row)?;
+        Ok(match self.costs.of(columns, row)? {
+            Some(repriced) => Answer { cost: repriced.cost, cost_status: Some(repriced.status), ..recorded },
+            None => recorded,
+        })
     }
 
     /// Feedback counts under the group that was known when it was read, which its first revision says.
@@ -282,7 +265,7 @@ impl Day {
                 let score = columns.float("score", row)?;
                 recomputation.feedback(&StoredFeedback {
                     at,
-                    group: &group(&columns, &[Dimension::Tenant, Dimension::App], row)?,
+                    group: &columns.group(&[Dimension::Tenant, Dimension::App], row)?,
                     name,
                     score: score.map(billionths),
                     polarity: polarity(scales.get(name).copied(), score),
@@ -303,14 +286,6 @@ fn is_comparable(metric: &Metric, no_scales: bool) -> bool {
     let from_rows = !matches!(metric.value, Value::Age(_) | Value::Service(_));
     let feedback = metric.inputs == Inputs::of(Input::Feedback) && !no_scales && !metric.name.ends_with(BY_ANSWER);
     from_rows && (metric.inputs == Inputs::of(Input::Gateway) || feedback)
-}
-
-fn group(columns: &Columns<'_>, dimensions: &[Dimension], row: usize) -> Result<Group, ArrowError> {
-    let mut group = Group::default();
-    for dimension in dimensions {
-        group.0[*dimension as usize] = columns.text(dimension.as_str(), row)?.map(Arc::from);
-    }
-    Ok(group)
 }
 
 fn safety(found: &arrow::array::StructArray) -> Vec<Safety<'_>> {

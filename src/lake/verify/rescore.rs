@@ -6,8 +6,8 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::error::ArrowError;
 
-use super::recompute::Columns;
 use crate::ingest::SCORE_COLUMNS;
+use crate::lake::tables::Columns;
 use crate::lake::tables::columns::INTERACTIONS;
 use crate::measure::billionths;
 use crate::score::{Answer, Context, SCORER, Score, Scorer, Scores, Settings};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{FEEDBACK_KEY, Views, revisions};
+use super::{FEEDBACK_KEY, POSITION, REPRICED, Views, revisions};
 use crate::lake::tables::schema::{Column, Kind, Table};
 
 const FEEDBACK_KEY_SQL: &str = "coalesce(feedback_id, concat_ws('/', source_topic, source_partition, source_offset))";
@@ -36,6 +36,10 @@ fn write(out: &mut String, lake: &Views<'_>) -> std::fmt::Result {
                 );
                 view(out, table.name, &format!("{} The latest revision only.", table.about), &latest)?;
             }
+            None if lake.is_repriced(table) => {
+                view(out, &format!("{}_recorded", table.name), "with costs as they were recorded", &source)?;
+                view(out, table.name, &format!("{} Costs by the latest price table.", table.about), &repriced(table))?;
+            }
             None => view(out, table.name, table.about, &source)?,
         }
     }
@@ -47,6 +51,18 @@ fn write(out: &mut String, lake: &Views<'_>) -> std::fmt::Result {
         format!("SELECT * FROM (VALUES {}) AS t (source_topic, complete_through)", rows.join(", "))
     };
     view(out, "complete_through", "Up to when all events of a topic had come when these views were printed.", &complete)
+}
+
+/// The recorded rows with the latest costs in place of theirs.
+fn repriced(table: &Table) -> String {
+    let latest = |name: &str| format!("CASE WHEN costs.revision IS NULL THEN recorded.{name} ELSE costs.{name} END AS {name}");
+    let same = |name: &str| format!("recorded.{name} = costs.{name}");
+    format!(
+        "SELECT recorded.* REPLACE ({})\nFROM {}_recorded AS recorded LEFT JOIN costs ON {}",
+        REPRICED.map(latest).join(", "),
+        table.name,
+        POSITION.map(same).join(" AND ")
+    )
 }
 
 fn view(out: &mut String, name: &str, about: &str, select: &str) -> std::fmt::Result {

@@ -42,7 +42,19 @@ struct Views<'a> {
 impl Views<'_> {
     /// Tables, and whether they have files. A glob without files is an error to most engines.
     fn tables(&self) -> impl Iterator<Item = (&'static Table, bool)> {
-        TABLES.into_iter().map(|table| (table, self.fold.files().contains_key(table.name)))
+        // Interactions are seen through costs, which therefore come first.
+        let (first, others): (Vec<&'static Table>, Vec<&'static Table>) =
+            TABLES.into_iter().partition(|table| table.name == "costs");
+        first.into_iter().chain(others).map(|table| (table, self.is_present(table.name)))
+    }
+
+    fn is_present(&self, table: &str) -> bool {
+        self.fold.files().contains_key(table)
+    }
+
+    /// Whether the view over the table shows costs by a later price table.
+    fn is_repriced(&self, table: &Table) -> bool {
+        table.name == "interactions" && self.is_present(table.name) && self.is_present("costs")
     }
 
     /// Up to when each topic is complete: the least watermark of its partitions.
@@ -72,9 +84,15 @@ fn revisions(table: &str) -> Option<(Vec<&'static str>, &'static [&'static str])
             Some((key, &["revision", "as_of"]))
         }
         "feedback" => Some((vec![FEEDBACK_KEY], &["event_time", "source_offset", "revision"])),
+        "costs" => Some((POSITION.to_vec(), &["revision"])),
         _ => None,
     }
 }
+
+/// Columns that tell requests apart.
+const POSITION: [&str; 4] = ["event_date", "source_topic", "source_partition", "source_offset"];
+/// Columns of `interactions` that a later price table changes; they are in `costs` under the same names.
+const REPRICED: [&str; 3] = ["cost_usd", "cost_status", "price_version"];
 
 /// Stands for the id of feedback, or its position where it has none; each engine writes it in its own words.
 const FEEDBACK_KEY: &str = "feedback key";

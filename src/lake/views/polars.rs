@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{FEEDBACK_KEY, Views, revisions};
+use super::{FEEDBACK_KEY, POSITION, REPRICED, Views, revisions};
 use crate::lake::tables::schema::{Column, Kind, Table};
 
 const FEEDBACK_KEY_EXPRESSION: &str =
@@ -39,6 +39,7 @@ fn write(out: &mut String, lake: &Views<'_>) -> std::fmt::Result {
         writeln!(out, "\n# {}", table.about)?;
         match revisions(table.name) {
             Some((key, order)) => latest(out, table, &source, &key, order)?,
+            None if lake.is_repriced(table) => repriced(out, table, &source)?,
             None => writeln!(out, "{} = {source}", table.name)?,
         }
     }
@@ -76,6 +77,18 @@ fn latest(out: &mut String, table: &Table, source: &str, key: &[&'static str], o
         order.join(", "),
         key.join(", "),
         name = table.name
+    )
+}
+
+/// The recorded rows with the latest costs in place of theirs.
+fn repriced(out: &mut String, table: &Table, source: &str) -> std::fmt::Result {
+    let name = table.name;
+    let position = POSITION.map(quoted).join(", ");
+    let columns = REPRICED.map(quoted).join(", ");
+    writeln!(out, "{name}_recorded = {source}")?;
+    writeln!(
+        out,
+        "{name} = (\n    {name}_recorded.join(\n        costs.select({position}, pl.col({columns}).name.prefix(\"_\"), _repriced=pl.lit(True)),\n        on=[{position}],\n        how=\"left\",\n    )\n    .with_columns(pl.when(\"_repriced\").then(pl.col(\"_\" + name)).otherwise(pl.col(name)).alias(name) for name in [{columns}])\n    .drop([\"_\" + name for name in [{columns}]] + [\"_repriced\"])\n)"
     )
 }
 

@@ -16,6 +16,8 @@ use crate::event::Timestamp;
 pub const EVALUATE: &str = "evaluate";
 /// Name of the keeper's cursor: the number of the last entry it has taken care of (published, joined late feedback).
 pub const KEEP: &str = "keep";
+/// Name of the cursor of repricing: the number of the last entry whose rows it has looked at.
+pub const RECOMPUTE: &str = "recompute";
 
 /// Why an entry is not valid here. Its writer has been overtaken: it drops its work and reloads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +45,7 @@ pub enum Fenced {
     /// A cursor over the log claims entries that do not exist yet.
     #[error("`{input}` claims entry {to}, the log ends at {last}")]
     Ahead {
-        /// `evaluate` or `keep`.
+        /// `evaluate`, `keep` or `recompute`.
         input: String,
         /// Claimed.
         to: i64,
@@ -140,7 +142,7 @@ impl Fold {
         self.ends.get(input).copied()
     }
 
-    /// Where a cursor over the log stands: [`EVALUATE`] or [`KEEP`]; 0 before its first entry.
+    /// Where a cursor over the log stands: [`EVALUATE`], [`KEEP`] or [`RECOMPUTE`]; 0 before its first entry.
     #[must_use]
     pub fn cursor(&self, name: &str) -> u64 {
         self.ends.get(name).copied().and_then(|end| u64::try_from(end).ok()).unwrap_or(0)
@@ -238,7 +240,7 @@ impl Fold {
             ends.insert(lost.input.clone(), lost.to);
         }
         for cursor in &entry.cursors {
-            let over_log = cursor.input == EVALUATE || cursor.input == KEEP;
+            let over_log = [EVALUATE, KEEP, RECOMPUTE].contains(&cursor.input.as_str());
             let known = ends.get(&cursor.input).or_else(|| self.ends.get(&cursor.input)).copied();
             // The first entry of a partition defines where it starts; a cursor over the log starts before entry 1.
             let end = known.unwrap_or(if over_log { 0 } else { cursor.from });

@@ -61,7 +61,8 @@ fn gateway_log(random: &mut fastrand::Rng, seed: u64, number: usize, time_ms: i6
     let input = random.u32(10..4000);
     let output = random.u32(1..800);
     let mut log = format!(
-        r#"{{"event_time":{time_ms},"request_id":"r-{seed}-{number}","tenant":"tenant-{tenant}","app":"{app}","user_id":"user-{user}","provider":"azure","request_model":"{model}","response_model":"{model}","prompt_version":"v{version}","operation":"chat","status":"{status}","http_status":{http_status},"latency_ms":{latency}.5,"usage":{{"input_tokens":{input},"output_tokens":{output},"cached_input_tokens":{cached}}}"#,
+        r#"{{"event_time":{time_ms},"request_id":"r-{seed}-{number}","tenant":"tenant-{tenant}","app":"{app}","user_id":"user-{user}","provider":"azure","request_model":"{model}"{answered},"prompt_version":"v{version}","operation":"chat","status":"{status}","http_status":{http_status},"latency_ms":{latency}.5,"usage":{{"input_tokens":{input},"output_tokens":{output},"cached_input_tokens":{cached}}}"#,
+        answered = if status == "ok" { format!(r#","response_model":"{model}""#) } else { String::new() },
         user = random.u32(0..50),
         version = random.u32(1..3),
         latency = random.u32(80..9000),
