@@ -87,12 +87,18 @@ const NAME_WEIGHT: f32 = 8.5;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     first: u32,
+    middle: u32,
     last: u32,
 }
 
 impl Window {
     fn around(segment: u32) -> Self {
-        Self { first: segment.saturating_sub(1), last: segment.saturating_add(1) }
+        Self { first: segment.saturating_sub(1), middle: segment, last: segment.saturating_add(1) }
+    }
+
+    /// The segment the sentence is closest to.
+    pub(super) fn middle(self) -> u32 {
+        self.middle
     }
 
     /// Whether a key stands in it.

@@ -48,8 +48,9 @@ const WANTED: [(&str, Wanted); 14] = [
 impl Question {
     /// Reads a settled question.
     pub(super) fn read(&mut self, prompt: &str, text: &Text) {
-        let opening: String = prompt.trim_start().chars().take(16).flat_map(char::to_lowercase).collect();
-        self.wanted = WANTED.iter().find(|(words, _)| opening.starts_with(words)).map_or(Wanted::Anything, |(_, wanted)| *wanted);
+        let opening = prompt.trim_start();
+        let opens_with = |words: &str| opening.get(..words.len()).is_some_and(|opening| opening.eq_ignore_ascii_case(words));
+        self.wanted = WANTED.iter().find(|(words, _)| opens_with(words)).map_or(Wanted::Anything, |(_, wanted)| *wanted);
         self.words.clear();
         self.number.clear();
         self.weight = 0.0;
@@ -129,6 +130,8 @@ impl Wanted {
 
 /// What a text still counts that holds no word of the kind the question asks for.
 const UNANSWERING: f64 = 0.7;
+/// How far the contexts can make up for words of the question that the answer lacks.
+const LIFT: f64 = 0.5;
 /// Exponents that put 0.5 where relevant and irrelevant texts of labelled sets part; they change no order.
 const EASE_OF_ANSWERS: f64 = 0.66;
 const EASE_OF_CONTEXTS: f64 = 0.6;
@@ -137,6 +140,12 @@ const SATURATION: f64 = 1.2;
 /// How far length matters, and the content words of a passage of usual length.
 const LENGTH_SHARE: f64 = 0.75;
 const USUAL_LENGTH: f64 = 100.0;
+
+/// Relevance of an answer: the question's words in it, and, as far as they are missing, how far it says what contexts
+/// about the question say, which alone makes it no more than half relevant: they may speak of more than the question.
+pub(super) fn answer(direct: f64, drawn_from_relevant: f64) -> f64 {
+    direct + (1.0 - direct) * LIFT * drawn_from_relevant
+}
 
 /// How much of a stretch of context stands in the answer, 0–1.
 fn share_used(tokens: &[Token], answer: &Index) -> f64 {

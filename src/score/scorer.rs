@@ -188,6 +188,18 @@ impl Scorer {
         1.0 - f64::from(outside) / f64::from(weight.max(1.0))
     }
 
+    /// How far the answer says what contexts about the question say, 0–1.
+    fn drawn_from_relevant(&self, contexts: &[ContextScore]) -> f64 {
+        let (mut sum, mut whole) = (0.0, 0.0);
+        for ((window, share), found) in self.comparison.windows().iter().zip(&self.evidence) {
+            let context = self.context_ends.partition_point(|end| *end <= window.middle());
+            let about = contexts.get(context).and_then(|score| score.relevance).map_or(0.0, Score::share);
+            sum += f64::from(found.weight) * about * share * share;
+            whole += f64::from(found.weight);
+        }
+        if whole > 0.0 { sum / whole } else { 0.0 }
+    }
+
     fn ground(&self, out: &mut Scores) {
         let mut pool = groundedness::Pool::default();
         let mut supported = 0.0;
@@ -223,17 +235,6 @@ impl Scorer {
     fn relate(&mut self, answer: &Answer<'_>, response: &str, out: &mut Scores) {
         let asked = answer.prompt.is_some() && !self.question.is_empty();
         let answered = !response.is_empty() && !matches!(out.state, State::NoClaims | State::Abstained);
-        if asked && answered {
-            let windows = self.comparison.windows();
-            let windows = windows.get(..windows.len().min(WINDOWS)).unwrap_or_default();
-            let drawn_from = |key| {
-                windows
-                    .iter()
-                    .map(|(window, share)| if window.contains(&self.context_index, key) { *share } else { 0.0 })
-                    .fold(0.0, f64::max)
-            };
-            out.answer_relevance = Some(Score::from_share(self.question.answered(&self.answer_index, drawn_from, &self.lexicon)));
-        }
         let mut first = 0;
         let (mut best, mut relevant, mut precision) = (0.0f64, 0.0, 0.0);
         let mut sums = relevance::Sums::default();
@@ -255,6 +256,18 @@ impl Scorer {
                 score.utilization = share.map(Score::from_share);
             }
             out.contexts.push(score);
+        }
+        if asked && answered {
+            let windows = self.comparison.windows();
+            let windows = windows.get(..windows.len().min(WINDOWS)).unwrap_or_default();
+            let drawn_from = |key| {
+                windows
+                    .iter()
+                    .map(|(window, share)| if window.contains(&self.context_index, key) { *share } else { 0.0 })
+                    .fold(0.0, f64::max)
+            };
+            let direct = self.question.answered(&self.answer_index, drawn_from, &self.lexicon);
+            out.answer_relevance = Some(Score::from_share(relevance::answer(direct, self.drawn_from_relevant(&out.contexts))));
         }
         if asked && !out.contexts.is_empty() {
             out.context_relevance = Some(Score::from_share(best));

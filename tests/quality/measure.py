@@ -1,4 +1,4 @@
-"""Writes the measured tables into docs/quality.md: `measure.py PROGRAM`."""
+"""Writes the measured tables into docs/quality.md: `measure.py FOLDER`, the folder of the built programs."""
 import sys
 from pathlib import Path
 
@@ -7,9 +7,10 @@ from scipy.stats import rankdata
 
 import fit
 import sets
+import speed
 
 PAGE = Path("docs/quality.md")
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+BLOCK = "<!-- {0}: begin -->", "<!-- {0}: end -->"
 ROUNDS = 200
 
 
@@ -87,11 +88,17 @@ def tables(program):
     return "\n".join(out)
 
 
+def write(page, block, text):
+    begin, end = (mark.format(block) for mark in BLOCK)
+    before, rest = page.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
 def main():
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{tables(sys.argv[1])}\n{END}{after}", encoding="utf-8")
+    folder = sys.argv[1]
+    page = write(PAGE.read_text(encoding="utf-8"), "measured", tables(f"{folder}/evidence"))
+    PAGE.write_text(write(page, "speed", speed.table(folder)), encoding="utf-8")
     print(f"quality: wrote {PAGE}")
 
 

@@ -1,31 +1,18 @@
 //! Prints the scores of answers and the evidence behind them, one JSON object per line: what `tests/quality` fits and
-//! measures.
-//!
-//! Input on standard input, per line: `{"id", "question": string or null, "contexts": [string], "response"}`.
+//! measures. Input on standard input: one answer per line, see `quality::Row`.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufWriter, Write, stdin, stdout};
+use std::io::{BufWriter, Write, stdin, stdout};
 
-use groundwire::score::{Answer, Context, Score, Scorer, Scores, Settings};
-use serde::Deserialize;
+use quality::score::{Score, Scorer, Scores, Settings};
 use serde_json::json;
-
-#[derive(Deserialize)]
-struct Row {
-    id: String,
-    question: Option<String>,
-    contexts: Vec<String>,
-    response: String,
-}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut scorer = Scorer::new(Settings::default());
     let mut scores = Scores::default();
     let mut out = BufWriter::new(stdout().lock());
-    for line in stdin().lock().lines() {
-        let row: Row = serde_json::from_str(&line?)?;
-        let contexts: Vec<Context<'_>> = row.contexts.iter().map(|text| Context { id: None, text }).collect();
-        scorer.score(&Answer { prompt: row.question.as_deref(), response: Some(&row.response), contexts: &contexts }, &mut scores);
+    for row in quality::rows(stdin().lock())? {
+        row.score(&row.contexts(), &mut scorer, &mut scores);
         let share = |score: Option<Score>| score.map(Score::share);
         let evidence: Vec<BTreeMap<&str, f32>> =
             scorer.evidence().iter().map(|found| found.named().into_iter().collect()).collect();
