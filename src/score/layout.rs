@@ -79,3 +79,58 @@ pub(super) fn is_abbreviation(core: &str) -> bool {
             | "Gov"
     )
 }
+
+/// What may stand behind the stop of a sentence and still belongs to it, citations aside.
+const CLOSERS: [char; 22] =
+    ['"', '\'', ')', '*', '_', '”', '’', '»', '`', '」', '』', '）', '》', '〉', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸'];
+
+/// `24 months.[1]**` → `24 months.`
+pub(super) fn without_closers(chunk: &str) -> &str {
+    let mut core = chunk;
+    loop {
+        let shorter = core.trim_end_matches(CLOSERS);
+        let cited = shorter.strip_suffix(']').map(|inside| inside.trim_end_matches(|letter: char| is_cited_char(letter)));
+        let shorter = match cited.and_then(|inside| inside.strip_suffix('[')) {
+            Some(before) if !before.is_empty() => before,
+            _ => shorter.trim_end_matches(']'),
+        };
+        if shorter.len() == core.len() {
+            return core;
+        }
+        core = shorter;
+    }
+}
+
+fn is_cited_char(letter: char) -> bool {
+    u8::try_from(letter).is_ok_and(is_cited)
+}
+
+/// Whether a character ends a sentence wherever it stands; a full stop needs a look around.
+pub(super) fn is_stop(letter: char) -> bool {
+    is_question_mark(letter) || matches!(letter, '!' | '。' | '！' | '｡' | '।' | '॥' | '…' | '۔' | '።' | '။' | '។' | '‼' | '⁉')
+}
+
+pub(super) fn is_question_mark(letter: char) -> bool {
+    matches!(letter, '?' | '؟' | '？' | '⁇' | '⁈' | '፧')
+}
+
+/// Whether this names a source in front of its number: `[Doc`, `[source`.
+pub(super) fn names_source(inner: &[u8]) -> bool {
+    const NAMES: [&[u8]; 10] =
+        [b"doc", b"document", b"source", b"passage", b"context", b"chunk", b"ref", b"reference", b"citation", b"excerpt"];
+    let name = inner.trim_ascii_end();
+    let name = name.strip_suffix(b"s").unwrap_or(name);
+    let letters = name.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(name.len());
+    let (name, number) = name.split_at_checked(letters).unwrap_or((name, &[]));
+    number.iter().all(|byte| is_cited(*byte) || matches!(byte, b'_' | b':' | b'#' | b'.'))
+        && NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// The value of a decimal digit in any of the common scripts.
+pub(super) fn digit(letter: char) -> Option<u8> {
+    const ZEROS: [u32; 12] = [0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xae6, 0xbe6, 0xe50, 0xed0, 0x1040, 0xff10];
+    ZEROS
+        .iter()
+        .find_map(|zero| u32::from(letter).checked_sub(*zero).filter(|value| *value < 10))
+        .and_then(|value| u8::try_from(value).ok())
+}

@@ -29,6 +29,9 @@ const ABOUT_THE_TEXT: &str = "passage passages provided given context contexts a
     sure here's certainly summary conclusion overall additionally furthermore moreover therefore specifically includes include \
     including example examples however important note helpful help hope please feel free ask";
 
+/// Words for a source, which a number behind them only labels.
+const LABELLED: &str = "passage document source context excerpt chunk doc reference";
+
 const EXCLUDING: &str = "only solely exclusively entirely merely";
 
 const SUPPOSING: &str = "if unless whether";
@@ -117,13 +120,19 @@ pub(super) struct Lexicon {
     numbers: KeyMap<(u32, i8)>,
     synonyms: KeyMap<Vec<u64>>,
     antonyms: KeyMap<Vec<u64>>,
+    sources: Vec<u64>,
 }
 
 impl Lexicon {
     /// Reads the built-in tables; some milliseconds.
     pub(super) fn new() -> Self {
-        let mut lexicon =
-            Self { words: KeyMap::default(), numbers: KeyMap::default(), synonyms: KeyMap::default(), antonyms: KeyMap::default() };
+        let mut lexicon = Self {
+            words: KeyMap::default(),
+            numbers: KeyMap::default(),
+            synonyms: KeyMap::default(),
+            antonyms: KeyMap::default(),
+            sources: Vec::new(),
+        };
         for line in WORDS.lines() {
             let mut fields = line.split(' ');
             let (Some(word), Some(half_bits)) = (fields.next(), fields.next()) else { continue };
@@ -161,6 +170,7 @@ impl Lexicon {
         }
         let synonyms = lexicon.relation(&[SYNONYMS]);
         let antonyms = lexicon.relation(&[ANTONYMS, OPPOSITES]);
+        lexicon.sources = LABELLED.split_ascii_whitespace().map(|word| lexicon.entry(word).key).collect();
         lexicon.synonyms = synonyms;
         lexicon.antonyms = antonyms;
         lexicon
@@ -212,6 +222,11 @@ impl Lexicon {
     /// `(mantissa, power of ten)` of a number written as a word.
     pub(super) fn number(&self, word: u64) -> Option<(u32, i8)> {
         self.numbers.get(&word).copied()
+    }
+
+    /// Whether the word names a source that a number behind it labels.
+    pub(super) fn is_source(&self, key: u64) -> bool {
+        self.sources.contains(&key)
     }
 
     /// Keys of words that mean the same in one of their common senses.

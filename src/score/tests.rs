@@ -365,3 +365,69 @@ fn scores_stay_within_their_range_and_spans_in_order() {
         assert_eq!(out.contexts.len(), 2);
     }
 }
+
+#[test]
+fn citations_and_names_of_sources_say_nothing_and_end_no_sentence_early() {
+    for response in [
+        "The X200 comes with a warranty of 24 months.[1] Returns are accepted within 30 days of purchase.[2, 3]",
+        "The X200 comes with a warranty of 24 months [Document 7]. Returns are accepted within 30 days of purchase [doc8].",
+        "The X200 comes with a warranty of 24 months.¹ Returns are accepted within 30 days of purchase.²",
+        "According to Passage 7, the X200 comes with a warranty of 24 months (Passage 9). Returns are accepted within 30 days of purchase.",
+        "**The X200 comes with a warranty of 24 months.** [1][2] Returns are accepted within 30 days of purchase.",
+    ] {
+        let found = scores("", response, &[WARRANTY]);
+        assert_eq!(found.sentences.len(), 2, "{response} {found:?}");
+        assert_eq!(found.sentence_support, Some(Score::ONE), "{response} {found:?}");
+    }
+    assert_ne!(verdicts("The X200 comes with a warranty of 7 months.", WARRANTY), [Verdict::Supported]);
+}
+
+#[test]
+fn figures_of_other_scripts_compare_by_value() {
+    let context = "The warranty of the device lasts 24 months and covers 1250 parts.";
+    assert_eq!(verdicts("The warranty of the device lasts ２４ months.", context), [Verdict::Supported]);
+    assert_ne!(verdicts("The warranty of the device lasts ３６ months.", context), [Verdict::Supported]);
+    let arabic = "مدة الضمان للجهاز الجديد ٢٤ شهرا من تاريخ الشراء.";
+    assert_eq!(verdicts("مدة الضمان للجهاز الجديد 24 شهرا من تاريخ الشراء.", arabic), [Verdict::Supported]);
+    assert_ne!(verdicts("مدة الضمان للجهاز الجديد 36 شهرا من تاريخ الشراء.", arabic), [Verdict::Supported]);
+}
+
+#[test]
+fn sentences_end_at_the_stops_of_their_script_or_at_a_space_where_it_has_none() {
+    for text in [
+        "ضمانت دو سال تک ہے۔ بیٹریاں شامل نہیں ہیں۔",
+        "ዋስትናው ለሁለት ዓመት ነው። ባትሪዎች አይካተቱም።",
+        "ការធានាមានរយៈពេលពីរឆ្នាំ។ ថ្មមិនរាប់បញ្ចូលទេ។",
+        "保证期为两年！电池不在保修范围内。",
+        "彼は「保証は二年です。」と言った。電池は対象外です。",
+        "การรับประกันสินค้ามีอายุสองปีนับจากวันที่ซื้อ แบตเตอรี่ไม่รวมอยู่ในการรับประกันของร้านค้า",
+        "Is it covered? Wait…",
+    ] {
+        let points = text.chars().count() as u32;
+        let found = scores("", text, &[text]);
+        let expected = if text.starts_with('彼') {
+            3
+        } else if text.starts_with("Is") {
+            1
+        } else {
+            2
+        };
+        assert_eq!(found.sentences.len(), expected, "{text} {found:?}");
+        assert_eq!(found.sentence_support, Some(Score::ONE), "{text} {found:?}");
+        assert_eq!(found.sentences.last().map(|sentence| sentence.end), Some(points), "{text}");
+        assert!(found.sentences.windows(2).all(|pair| pair[0].end <= pair[1].start), "{text} {found:?}");
+    }
+    assert_eq!(
+        scores("", "彼は「保証は二年です。」と言った。", &["彼は"]).sentences.first().map(|sentence| sentence.end),
+        Some(12)
+    );
+}
+
+#[test]
+fn an_answer_drawn_from_a_passage_about_the_question_is_more_relevant_than_one_from_elsewhere() {
+    let question = "What is the Larkfield X200 warranty worth?";
+    let drawn = scores(question, "Repairs are free of charge within that period.", &[WARRANTY]).answer_relevance;
+    let foreign = scores(question, "Bananas ripen faster in a paper bag.", &[WARRANTY]).answer_relevance;
+    let named = scores(question, "The Larkfield X200 warranty is worth its price.", &[WARRANTY]).answer_relevance;
+    assert!(foreign < drawn && drawn < named, "{foreign:?} {drawn:?} {named:?}");
+}

@@ -13,7 +13,10 @@ use super::boundary::{number_end, split_ascii, word_end};
 use super::fold::fold;
 use super::hash::{self, KeyMap};
 use super::language::{self, Evidence};
-use super::layout::{is_abbreviation, is_cited, is_list_marker, is_placeholder, list_number, may_mark};
+use super::layout::{
+    digit, is_abbreviation, is_cited, is_list_marker, is_placeholder, is_question_mark, is_stop, list_number, may_mark,
+    names_source, without_closers,
+};
 use super::lexicon::{Lexicon, Marks, RARE};
 use super::number::{decimal, number_key, scale};
 use super::stem::stem;
@@ -242,16 +245,15 @@ impl Text {
     }
 
     fn close_at_stop(&mut self, chunk: &str, end: usize, bytes: &[u8]) {
-        let core = chunk.trim_end_matches(['"', '\'', ')', ']', '*', '_', '”', '’', '»', '`']);
+        let core = without_closers(chunk);
         let Some(stop) = core.chars().next_back() else { return };
         let next = bytes.get(end..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
         let ends = match stop {
-            '!' | '?' | '؟' | '。' | '！' | '？' | '।' | '…' => true,
             '.' => !next.is_some_and(u8::is_ascii_lowercase) && !is_abbreviation(core),
-            _ => false,
+            _ => is_stop(stop) || (is_without_stops(stop) && self.tokens.len() - self.open_first as usize >= PHRASE),
         };
         if ends {
-            self.close(end, bytes, matches!(stop, '?' | '؟' | '？'));
+            self.close(end, bytes, is_question_mark(stop));
         }
     }
 
@@ -288,10 +290,13 @@ impl Text {
             self.in_citation = true;
             return bytes.len();
         }
-        let Some(length) = rest.iter().take(40).position(|byte| *byte == b']') else { return at + 1 };
+        let Some(length) = rest.iter().take(40).position(|byte| *byte == b']') else {
+            self.in_citation = names_source(rest);
+            return if self.in_citation { bytes.len() } else { at + 1 };
+        };
         let inner = rest.get(..length).unwrap_or_default();
         let end = at + length + 2;
-        if !inner.is_empty() && inner.iter().all(|byte| is_cited(*byte)) {
+        if !inner.is_empty() && (inner.iter().all(|byte| is_cited(*byte)) || names_source(inner)) {
             return end;
         }
         if is_placeholder(inner) {
@@ -330,13 +335,25 @@ impl Text {
             if in_citation {
                 continue;
             }
-            if !letter.is_alphanumeric() {
+            // Raised figures are notes or powers, neither of which is said.
+            if !letter.is_alphanumeric() || matches!(letter, '¹' | '²' | '³' | '⁰'..='⁹') {
                 self.finish_pair(&mut previous, base);
                 let end = at + part.len();
-                if matches!(letter, '。' | '！' | '？' | '…') && end < chunk.len() {
-                    self.close(base + end, &[], letter == '？');
-                    self.begin(base + end);
+                let rest = chunk.get(end..).unwrap_or_default();
+                if !letter.is_ascii()
+                    && is_stop(letter)
+                    && !without_closers(rest).is_empty()
+                    && rest.chars().any(char::is_alphanumeric)
+                {
+                    let closers = rest.len() - rest.trim_start_matches(['」', '』', '）', '》', '〉', '”', '’']).len();
+                    self.close(base + end + closers, &[], is_question_mark(letter));
+                    self.begin(base + end + closers);
                 }
+                continue;
+            }
+            if !letter.is_ascii() && digit(letter).is_some() {
+                self.finish_pair(&mut previous, base);
+                self.foreign_number(part, base + at, lexicon);
                 continue;
             }
             if language::is_unspaced(letter) {
@@ -388,6 +405,21 @@ impl Text {
             function_in: 0,
             marks: if matches!(first, '不' | '没' | '無' | '无' | '非') { Marks::NEGATES } else { Marks::NONE },
         });
+    }
+
+    /// Figures of other scripts, by value; digits that the rules of segmentation set apart one by one are joined.
+    fn foreign_number(&mut self, part: &str, start: usize, lexicon: &Lexicon) {
+        let mut figures = std::mem::take(&mut self.stemmed);
+        figures.clear();
+        figures.extend(part.chars().filter_map(|letter| match letter {
+            '٫' | '.' => Some(b'.'),
+            _ => digit(letter).map(|value| b'0' + value),
+        }));
+        self.number(&figures, start, lexicon);
+        if let Some(token) = self.tokens.last_mut() {
+            token.end = offset(start + part.len());
+        }
+        self.stemmed = figures;
     }
 
     fn foreign_word(&mut self, part: &str, start: usize, lexicon: &Lexicon) {
@@ -492,12 +524,14 @@ impl Text {
         };
         let (mantissa, exponent, places) = decimal(figures);
         self.last_number = (mantissa, exponent + power);
+        // `Passage 2` names a source.
+        let is_label = power == 0 && places <= 2 && self.tokens.last().is_some_and(|token| lexicon.is_source(token.key));
         self.push(Token {
             key: number_key(mantissa, exponent + power),
             end: offset(end),
             segment: 0,
             weight: if places == 1 { SMALL_NUMBER_WEIGHT } else { NUMBER_WEIGHT },
-            kind: Kind::Number,
+            kind: if is_label { Kind::Function } else { Kind::Number },
             function_in: 0,
             marks: Marks::NONE,
         });
@@ -508,6 +542,14 @@ impl Text {
         self.tokens.push(token);
     }
 }
+
+/// Whether the letter's script writes sentences without stops, with a space behind them.
+fn is_without_stops(letter: char) -> bool {
+    matches!(u32::from(letter), 0x0e01..=0x0eff)
+}
+
+/// Tokens of such a script that a sentence has at least; a space behind fewer parts phrases.
+const PHRASE: usize = 16;
 
 const NUMBER_WEIGHT: f32 = 9.0;
 const SMALL_NUMBER_WEIGHT: f32 = 6.0;
