@@ -403,7 +403,7 @@ fn sentences_end_at_the_stops_of_their_script_or_at_a_space_where_it_has_none() 
         "การรับประกันสินค้ามีอายุสองปีนับจากวันที่ซื้อ แบตเตอรี่ไม่รวมอยู่ในการรับประกันของร้านค้า",
         "Is it covered? Wait…",
     ] {
-        let points = text.chars().count() as u32;
+        let points = u32::try_from(text.chars().count()).unwrap();
         let found = scores("", text, &[text]);
         let expected = if text.starts_with('彼') {
             3
