@@ -123,7 +123,7 @@ impl State {
             for (at, metric) in bases.iter().enumerate().filter(|(_, metric)| metric.scored == (first.scorer > 0)) {
                 let line = (first.group, first.scorer, at);
                 if let Some(mut derived) = derive(metric, &table, Timestamp::HOUR_US) {
-                    if let Some(between) = between.get(&line) {
+                    if let Some(between) = between.get(&(first.group, first.scorer)).and_then(|all| all.get(at)) {
                         widen(metric, &mut derived, between);
                     }
                     found.insert(line, derived);

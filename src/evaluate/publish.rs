@@ -85,7 +85,7 @@ impl State {
                     let concerned = metric.measures.iter().any(|measure| touched & bit(*measure) != 0);
                     if concerned && metric.scored == scorer.is_some() {
                         let at = dispersed.iter().position(|(known, _)| known == number);
-                        let between = at.and_then(|at| between.get(&(first.group, first.scorer, at)));
+                        let between = at.and_then(|at| between.get(&(first.group, first.scorer))?.get(at));
                         push(metric, group, scorer, &table, between, &place, rows);
                     }
                 }
@@ -178,6 +178,14 @@ pub(super) struct Gathered {
     pub(super) scorer: u8,
     pub(super) measure: Measure,
     pub(super) partial: Partial,
+}
+
+impl Gathered {
+    /// The place of a key: the group, eight bits of scorer, sixteen of measure.
+    #[expect(clippy::cast_possible_truncation, reason = "the key's parts have these widths")]
+    pub(super) const fn of_key(key: u64, partial: Partial) -> Self {
+        Self { group: (key >> 24) as u32, scorer: (key >> 16) as u8, measure: Measure(key as u16), partial }
+    }
 }
 
 fn push(

@@ -126,8 +126,9 @@ fn example(metric: &Metric) -> String {
     metric.example.clone().unwrap_or_else(|| of_kind.to_owned())
 }
 
-/// The metric's own SQL over the view `metrics` (see `groundwire views`), or that of its kind.
-fn sql(metric: &Metric) -> Option<String> {
+/// The metric's own SQL over the view `metrics` (see `groundwire views`), or that of its kind; none for what has no rows.
+#[must_use]
+pub fn sql(metric: &Metric) -> Option<String> {
     if metric.sql.is_some() {
         return metric.sql.clone();
     }

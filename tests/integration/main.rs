@@ -10,6 +10,10 @@ mod support;
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod agreement_lake;
+#[cfg(test)]
+mod agreement_windows;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod check;

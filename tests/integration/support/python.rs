@@ -8,10 +8,20 @@ pub(crate) fn json(script: &str, arguments: &[&str]) -> serde_json::Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("the script's output is not JSON ({error}): {text}"))
 }
 
+/// The same in another environment: a folder of `target`.
+pub(crate) fn json_in(environment: &str, script: &str, arguments: &[&str]) -> serde_json::Value {
+    let text = run_in(environment, script, arguments);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("the script's output is not JSON ({error}): {text}"))
+}
+
 /// Runs a script with arguments and hands back what it prints.
 pub(crate) fn run(script: &str, arguments: &[&str]) -> String {
-    let python = super::target().join("venv/bin/python");
-    assert!(python.is_file(), "{} is missing, which the tests read Parquet with: run `make setup` once", python.display());
+    run_in("venv", script, arguments)
+}
+
+fn run_in(environment: &str, script: &str, arguments: &[&str]) -> String {
+    let python = super::target().join(environment).join("bin/python");
+    assert!(python.is_file(), "{} is missing, which the tests run Python with: run `make setup` once", python.display());
     let output = Command::new(&python)
         .arg("-c")
         .arg(script)
