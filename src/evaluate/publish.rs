@@ -1,6 +1,6 @@
 //! From closed panes to rows of the `metrics` table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::advance::SKIP_AFTER_US;
@@ -83,7 +83,7 @@ impl State {
                 for number in class.plain(window) {
                     let Some(metric) = plan.registry.metrics().get(*number) else { continue };
                     let concerned = metric.measures.iter().any(|measure| touched & bit(*measure) != 0);
-                    if concerned && metric.scored == scorer.is_some() {
+                    if concerned && metric.scored == scorer.is_some() && !is_of_apps(metric) {
                         let at = dispersed.iter().position(|(known, _)| known == number);
                         let between = at.and_then(|at| between.get(&(first.group, first.scorer))?.get(at));
                         push(metric, group, scorer, &table, between, &place, rows);
@@ -96,6 +96,11 @@ impl State {
         }
         for metric in class.ages(window).iter().filter_map(|number| plan.registry.metrics().get(*number)) {
             self.push_ages(metric, scope, &place, rows);
+        }
+        for metric in class.plain(window).iter().filter_map(|number| plan.registry.metrics().get(*number)) {
+            if is_of_apps(metric) {
+                self.push_apps(metric, scope, &place, rows);
+            }
         }
         self.note_provisional(&place, number);
         let published = rows.get_mut(before..).unwrap_or_default();
@@ -145,6 +150,38 @@ impl State {
         cells
     }
 
+    /// Pushes a metric that joins what is counted by different groups, for each tenant and application.
+    fn push_apps(&mut self, metric: &Metric, scope: Scope<'_>, place: &Place, rows: &mut Vec<MetricRow>) {
+        let touched: Option<BTreeSet<u32>> = match scope {
+            Scope::Touched(groups) => {
+                Some(groups.keys().filter_map(|group| self.kept.groups.app_of(*group, place.start)).collect())
+            }
+            Scope::All | Scope::Again => None,
+        };
+        let wanted = |app: u32| touched.as_ref().is_none_or(|touched| touched.contains(&app)).then_some(app);
+        let end = place.start.plus(place.window.us());
+        let level = &self.kept.apps[(place.window as usize).min(2)];
+        let mut by_app: BTreeMap<u32, Vec<(Measure, Partial)>> = BTreeMap::new();
+        for measure in &metric.measures {
+            for series in level.series(place.start, end).into_iter().filter(|series| series.measure() == *measure) {
+                let sums = sum(level.blocks(series, place.start, end), self.kept.groups.bound(), wanted, Histograms::Added);
+                for (app, partial) in sums {
+                    by_app.entry(app).or_default().push((*measure, partial));
+                }
+            }
+        }
+        for (app, cells) in &by_app {
+            let Some(group) = self.kept.groups.get(*app) else { continue };
+            let mut table: Cells<'_> = [None; measures::COUNT];
+            for (measure, partial) in cells {
+                table[measure.index()] = Some(partial);
+            }
+            if let Some(derived) = derive(metric, &table, place.window.us()) {
+                rows.push(row(metric, group, None, derived, None, place));
+            }
+        }
+    }
+
     fn push_ages(&self, metric: &Metric, scope: Scope<'_>, place: &Place, rows: &mut Vec<MetricRow>) {
         let wanted = |group: &Arc<Group>| match scope {
             Scope::All | Scope::Again => true,
@@ -170,6 +207,11 @@ impl State {
             self.kept.provisional.insert((class, place.window, place.start));
         }
     }
+}
+
+/// Whether a metric joins feedback by its own time, which knows only tenant and application, with requests, which know more.
+fn is_of_apps(metric: &Metric) -> bool {
+    metric.measures.contains(&measures::FEEDBACK) && metric.measures.contains(&measures::REQUESTS)
 }
 
 /// One partial of one group of a window.

@@ -284,7 +284,8 @@ fn slowly(events: &[Placed], reference: &Reference) -> BTreeMap<Key, Numbers> {
             for (measure, partial) in cell {
                 cells[measure.index()] = Some(partial);
             }
-            for metric in registry.metrics().iter().filter(|metric| metric.windows.contains(&window)) {
+            let of_groups = |metric: &&Metric| metric.windows.contains(&window) && &*metric.name != OF_APPS;
+            for metric in registry.metrics().iter().filter(of_groups) {
                 let Some(mut derived) = derive(metric, &cells, window.us()).filter(|_| metric.scored == by.is_some()) else {
                     continue;
                 };
@@ -302,6 +303,7 @@ fn slowly(events: &[Placed], reference: &Reference) -> BTreeMap<Key, Numbers> {
             }
         }
     }
+    expected.extend(slow_response_rate(&minutes, &registry));
     expected.extend(slow_ages(events, &registry));
     expected.extend(slow_drift(&minutes, &registry, reference));
     expected.extend(slow_changes(&minutes, &registry));
@@ -326,6 +328,29 @@ fn numbers(derived: Derived, shown: Option<(Measure, &Partial)>) -> Numbers {
         quantiles: [seen.p50, seen.p90, seen.p95, seen.p99],
         hist: hist.unwrap_or_default(),
     }
+}
+
+/// The one metric of feedback and requests by their own times: by tenant and application.
+const OF_APPS: &str = "feedback.response_rate";
+
+fn slow_response_rate(minutes: &Minutes, registry: &Registry) -> BTreeMap<Key, Numbers> {
+    let metric = registry.get(OF_APPS).unwrap();
+    let mut hours: BTreeMap<(Timestamp, Group), BTreeMap<Measure, Partial>> = BTreeMap::new();
+    for ((pane, group, _, measure), partial) in minutes {
+        let hour = hours.entry((pane.floor(HOUR), app(*group))).or_default();
+        hour.entry(*measure).or_default().merge(partial);
+    }
+    let mut expected = BTreeMap::new();
+    for ((hour, group), partials) in &hours {
+        let mut cells: Cells<'_> = [None; measures::COUNT];
+        for (measure, partial) in partials {
+            cells[measure.index()] = Some(partial);
+        }
+        if let Some(derived) = derive(metric, &cells, HOUR) {
+            expected.insert((metric.name.clone(), *hour, 3_600, group.clone(), None), numbers(derived, None));
+        }
+    }
+    expected
 }
 
 fn slow_ages(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {

@@ -133,9 +133,9 @@ impl Work {
         mut group: Group,
     ) {
         let number = self.epoch_group(settings, &group);
-        // An answer that is rated twice is one rated answer, also after a restart.
+        // An answer that is rated twice is one rated answer, also after a restart and if the keeper matched the first.
         let repeat = rated_key(&self.hasher, &answer.request_id);
-        if !self.duplicates.is_repeat(repeat, answer.event_time) {
+        if self.recent.note_rated(repeat) {
             let nothing = Span { start: 0, len: 0 };
             self.open.ids.push(AnswerIds {
                 event_time: answer.event_time,

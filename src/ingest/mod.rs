@@ -96,11 +96,18 @@ impl Ingest {
 
     /// Remembers an answer that an earlier epoch committed, so that a restart neither counts a repeat nor misses a match.
     pub fn remember(&mut self, repeat: u128, ids: &[Option<u128>; 5], event_time: Timestamp, request_id: &str, group: &Group) {
-        self.work.duplicates.is_repeat(repeat, event_time);
         if ids.iter().any(Option::is_some) {
+            self.work.duplicates.is_repeat(repeat, event_time);
             let group = self.work.recent_groups.number(group);
             self.work.recent.insert(ids, event_time, group, request_id);
+        } else {
+            self.note_rated(repeat);
         }
+    }
+
+    /// The keeper has counted an answer as rated: [`AnswerIds::repeat`] of its note.
+    pub fn note_rated(&mut self, note: u128) {
+        self.work.recent.note_rated(note);
     }
 
     /// A partition is ours from now on, from a position, with the watermark that the log has for it.

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::event::Timestamp;
 
@@ -25,6 +25,8 @@ pub struct Answer {
 struct Chunk {
     answers: Vec<Slot>,
     request_ids: String,
+    /// Notes that were made while this chunk was the newest.
+    notes: Vec<u128>,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct Recent {
     by_id: HashMap<u128, u64>,
     /// Earlier answers under an id that repeats: newest last, at most [`REPEATS`].
     repeats: HashMap<u128, Vec<u64>>,
+    /// Notes that an answer was rated.
+    rated: HashSet<u128>,
 }
 
 /// Most earlier answers remembered under one id.
@@ -62,6 +66,7 @@ impl Recent {
             first_chunk: 0,
             by_id: HashMap::new(),
             repeats: HashMap::new(),
+            rated: HashSet::new(),
         }
     }
 
@@ -117,6 +122,21 @@ impl Recent {
             })
     }
 
+    /// Notes that an answer was rated, by a hash that tells answers apart; whether that is news. A note lives at least as long
+    /// as the answer does.
+    pub fn note_rated(&mut self, note: u128) -> bool {
+        let news = self.rated.insert(note);
+        if news {
+            if self.chunks.is_empty() {
+                self.chunks.push_back(Chunk::default());
+            }
+            if let Some(chunk) = self.chunks.back_mut() {
+                chunk.notes.push(note);
+            }
+        }
+        news
+    }
+
     fn slot(&self, number: u64) -> Option<(&Slot, &Chunk)> {
         let chunk = (number / CHUNK as u64).checked_sub(self.first_chunk)?;
         let chunk = self.chunks.get(usize::try_from(chunk).ok()?)?;
@@ -127,6 +147,9 @@ impl Recent {
     fn forget_oldest(&mut self) {
         let Some(chunk) = self.chunks.pop_front() else { return };
         self.first_chunk += 1;
+        for note in &chunk.notes {
+            self.rated.remove(note);
+        }
         let first_kept = self.first_chunk * CHUNK as u64;
         for slot in &chunk.answers {
             for id in slot.ids.iter().flatten() {

@@ -86,6 +86,8 @@ pub enum Error {
 pub struct Standing {
     /// Partitions this process reads.
     pub assigned: std::sync::Mutex<Vec<String>>,
+    /// Notes of answers that the keeper counted as rated and ingest does not know of yet.
+    pub rated: std::sync::Mutex<Vec<u128>>,
 }
 
 /// The ingest side.
@@ -132,7 +134,7 @@ impl Ingesting {
     }
 
     async fn session(&self) -> Result<SessionEnd, Error> {
-        let Self { plan, journal, clock, board, telemetry, shutdown, .. } = self;
+        let Self { plan, journal, clock, standing, board, telemetry, shutdown } = self;
         let fold = journal.fold().await?;
         let mut ingest = Ingest::new(plan.ingest.clone(), plan.redactor.clone(), Scorer::new(plan.score));
         remember(&mut ingest, journal, &fold, &plan.ingest).await?;
@@ -158,6 +160,7 @@ impl Ingesting {
             let taker = Taker {
                 ingest,
                 clock: clock.clone(),
+                standing: Arc::clone(standing),
                 cutting: plan.cutting,
                 reads,
                 asks: asks.clone(),
@@ -247,7 +250,8 @@ async fn remember(ingest: &mut Ingest, journal: &Journal, fold: &Fold, settings:
     while number > 1 && answers < settings.recent_capacity {
         number -= 1;
         let Some(entry) = journal.lake().read_entry(number).await? else { break };
-        if entry.kind != Kind::Ingest {
+        // The keeper's entries tell which answers were rated late.
+        if entry.kind == Kind::Evaluate {
             continue;
         }
         let of_entry: u64 = entry.files.iter().filter(|file| file.table == "_ids").map(|file| file.rows).sum();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::ingesting::Standing;
 use super::journal::{Journal, NotCommitted};
 use super::shutdown::Shutdown;
 use crate::event::Timestamp;
@@ -32,6 +33,7 @@ pub(super) struct Keeping {
     pub(super) retention: Retention,
     pub(super) journal: Arc<Journal>,
     pub(super) clock: Clock,
+    pub(super) standing: Arc<Standing>,
     pub(super) board: Board,
     pub(super) telemetry: Telemetry,
     pub(super) shutdown: Shutdown,
@@ -116,12 +118,16 @@ impl Keeping {
         let attempt = Attempt::new(super::random_id(), &cursors);
         let mut entry = self.journal.entry(&attempt, Kind::Keep, self.clock.now());
         entry.cursors = cursors;
+        let rated: Vec<u128> = settled.ids.iter().map(|note| note.repeat).collect();
         let settled = Arc::new(settled);
         entry.files = self.journal.lake().stage_epoch(&attempt, &settled).await?;
         let partials = Arc::into_inner(settled).map(|settled| settled.partials).unwrap_or_default();
         match self.journal.commit(entry, partials, &self.shutdown).await {
             Ok(_) => {
                 tracing::info!(rows = rows.len(), "late feedback settled");
+                if let Ok(mut known) = self.standing.rated.lock() {
+                    known.extend(rated);
+                }
                 for row in rows {
                     late.add(row);
                 }

@@ -191,6 +191,7 @@ pub async fn run(
         retention: config.retention(),
         journal: Arc::clone(&journal),
         clock: clock.clone(),
+        standing: Arc::clone(&standing),
         board: board.clone(),
         telemetry: telemetry.clone(),
         shutdown: shutdown.clone(),

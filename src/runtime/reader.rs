@@ -132,6 +132,7 @@ impl<'c> Reader<'c> {
 
     /// Hands over. A taker that is busy for long finds the source paused and polled meanwhile, so that a rebalance is
     /// noticed; for a moment it is not worth it, because a client forgets what it has fetched of a paused partition.
+    #[expect(clippy::disallowed_methods, reason = "how long this thread waits is no decision that is stored")]
     fn hand_over(&mut self, read: Read) -> Result<(), Gone> {
         let since = Instant::now();
         let mut waiting = VecDeque::from([read]);

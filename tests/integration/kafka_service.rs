@@ -3,9 +3,9 @@
 use std::fs;
 
 use crate::support::kafka::{self, Broker};
-use crate::support::service::{Service, Signal};
-use crate::support::setting::{KEY, Options, Setting, covered};
-use crate::support::{scratch, wait};
+use crate::support::service::{self, Service, Signal};
+use crate::support::setting::{Inputs, KEY, MINUTES, Options, PARTITIONS, Setting, covered};
+use crate::support::{scratch, traffic, wait};
 
 #[test]
 fn a_topic_becomes_rows_and_metrics_that_equal_a_recomputation() {
@@ -117,4 +117,30 @@ fn a_broker_that_wants_tls_and_a_password_is_read_with_both_mechanisms() {
 
         assert_eq!(setting.assert_equal_to_a_recomputation()["records"], 303);
     }
+}
+
+#[test]
+fn feedback_and_pipeline_events_become_what_a_recomputation_says_however_the_service_dies() {
+    let setting = Setting::with(Broker::shared(), "everything", Options { inputs: Inputs::All, ..Options::default() });
+    for (seed, point) in (80..).zip(["append", "publish", "acknowledge"]) {
+        setting.send_everything(seed, 600);
+        setting.run_until_it_dies_at(point);
+    }
+    // Feedback that is read before its answers, and more of it after the keeper has matched the first.
+    let logs = traffic::gateway_logs(90, 600, PARTITIONS, MINUTES);
+    setting.send_others(&traffic::feedback(91, &logs, PARTITIONS), &[]);
+    setting.run_until_drained();
+    setting.send_all(&logs);
+    setting.run_until_drained();
+    setting.send_others(&traffic::feedback(92, &logs, PARTITIONS), &traffic::pipelines(93, MINUTES));
+
+    setting.close_everything();
+
+    for engine in traffic::ENGINES {
+        setting.assert_equal_as_read_by(engine);
+    }
+    let lake = setting.lake().display().to_string();
+    let verified = service::output(["verify", "--lake", &lake, "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&verified.stdout).expect("a report");
+    assert_eq!(report["findings"], serde_json::json!([]), "{report:#}");
 }

@@ -22,10 +22,10 @@ pub struct Mistake {
 /// # Errors
 /// The first mistake, with its place.
 pub fn parse(text: &str) -> Result<Condition, Mistake> {
-    if text.len() > 2_000 {
+    if let Some(beyond) = text.get(text.floor_char_boundary(2_000)..).filter(|beyond| text.len() > 2_000 && !beyond.is_empty()) {
         return Err(Mistake {
-            offset: 2_000,
-            len: 1,
+            offset: text.len() - beyond.len(),
+            len: beyond.chars().next().map_or(1, char::len_utf8),
             message: format!("the expression is {} bytes long", text.len()),
             expected: "at most 2000 bytes".to_owned(),
         });

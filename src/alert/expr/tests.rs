@@ -80,6 +80,9 @@ fn endless_expressions_are_refused_not_followed() {
     assert!(parse(&format!("{}value < 1", "not ".repeat(200))).is_err());
     assert!(parse(&format!("{}1 < value", "-".repeat(500))).is_err());
     assert!(parse(&"value < 1 and ".repeat(1_000)).unwrap_err().message.contains("bytes long"));
+    let long = "é".repeat(999) + "xé" + &"é".repeat(10);
+    let mistake = parse(&long).unwrap_err();
+    assert_eq!(long.get(mistake.offset..mistake.offset + mistake.len), Some("é"));
 }
 
 #[test]

@@ -138,6 +138,29 @@ topic = "{dead}"
         self.send_all(&traffic::closing(PARTITIONS, MINUTES));
     }
 
+    /// Writes gateway logs, feedback on them and pipeline events into the topics.
+    pub(crate) fn send_everything(&self, seed: u64, count: usize) {
+        let logs = traffic::gateway_logs(seed, count, PARTITIONS, MINUTES);
+        self.send_others(&traffic::feedback(seed, &logs, PARTITIONS), &traffic::pipelines(seed, MINUTES));
+        self.send_all(&logs);
+    }
+
+    /// Writes feedback and pipeline events into their topics.
+    pub(crate) fn send_others(&self, feedback: &[Made], pipelines: &[Made]) {
+        traffic::send(self.broker, &format!("{}-feedback", self.topic), feedback);
+        traffic::send(self.broker, &format!("{}-pipelines", self.topic), pipelines);
+    }
+
+    /// Closes the windows of all inputs, and lets the service revise what it revises once an hour.
+    pub(crate) fn close_everything(&self) {
+        for minutes in [MINUTES, MINUTES + 240] {
+            let (feedback, pipelines) = traffic::closing_others(PARTITIONS, minutes + 240);
+            self.send_others(&feedback, &pipelines);
+            self.send_all(&traffic::closing(PARTITIONS, minutes));
+            self.run_until_drained();
+        }
+    }
+
     pub(crate) fn start(&self, more: &[&str], environment: &[(&str, &str)]) -> Service {
         let config = self.config().display().to_string();
         let mut arguments = vec!["run", "--config", &config];
@@ -176,10 +199,14 @@ topic = "{dead}"
     }
 
     pub(crate) fn assert_equal_to_a_recomputation(&self) -> serde_json::Value {
+        self.assert_equal_as_read_by("polars")
+    }
+
+    pub(crate) fn assert_equal_as_read_by(&self, engine: &str) -> serde_json::Value {
         let records: Vec<PathBuf> =
             self.topics().iter().map(|(topic, _)| traffic::write_down(self.broker, topic, self.dir.path())).collect();
         let records: Vec<&Path> = records.iter().map(PathBuf::as_path).collect();
-        traffic::assert_equal_to_a_recomputation(&self.lake(), &records)
+        traffic::assert_equal_to_a_recomputation(engine, &self.lake(), &records)
     }
 
     pub(crate) fn dead_letters(&self) -> Vec<kafka::Stored> {

@@ -95,6 +95,96 @@ const TEXTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// Feedback on some of these answers, in order of its time: by the names that are known and one that is not, on answers that
+/// are rated twice and on some that nobody gave; repeats, late ones and broken ones.
+pub(crate) fn feedback(seed: u64, answers: &[Made], partitions: i32) -> Vec<Made> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut made: Vec<Made> = Vec::new();
+    for (number, answer) in answers.iter().enumerate() {
+        let Ok(log) = serde_json::from_str::<serde_json::Value>(&answer.value) else { continue };
+        let (Some(request), Some(time_ms)) = (log["request_id"].as_str(), log["event_time"].as_i64()) else { continue };
+        for again in 0..random.usize(0..10).saturating_sub(7) {
+            let at = time_ms + random.i64(1_000..2_400_000);
+            let target = if random.u32(0..20) == 0 { "nobody-asked" } else { request };
+            let (name, score) = match random.u32(0..10) {
+                0..5 => ("thumbs", random.bool().to_string()),
+                5..7 => ("rating", random.u32(1..6).to_string()),
+                7 => ("resolved", random.u32(0..2).to_string()),
+                8 => ("thumbs", "null".to_owned()),
+                _ => ("helpfulness", random.u32(0..100).to_string()),
+            };
+            let value = match random.u32(0..50) {
+                0 => format!(r#"{{"event_time":{at},"name":"thumbs"}}"#),
+                _ => format!(
+                    r#"{{"event_time":{at},"feedback_id":"f-{seed}-{number}-{again}","target":{{"request_id":"{target}"}},"name":"{name}","score":{score},"tenant":{tenant},"app":{app},"comment":"as I said"}}"#,
+                    tenant = log["tenant"],
+                    app = log["app"],
+                ),
+            };
+            made.push(Made { partition: random.i32(0..partitions), time_ms: at, value });
+        }
+    }
+    made.sort_by_key(|made| made.time_ms);
+    for at in (0..made.len()).rev().step_by(40) {
+        // A producer sends one again, soon and to the same partition.
+        made.insert((at + 3).min(made.len()), made[at].clone());
+    }
+    made
+}
+
+/// Runs of three jobs, one of which builds an index: some fail, some lose rows, some say little.
+pub(crate) fn pipelines(seed: u64, minutes: i64) -> Vec<Made> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut made: Vec<Made> = Vec::new();
+    for (job, kind) in [("build-index", "index"), ("read-documents", "ingest"), ("nightly-check", "evaluate")] {
+        let mut at = START_MS + random.i64(0..300_000);
+        while at < START_MS + minutes * 60_000 {
+            let run = format!("{job}-{seed}-{at}");
+            let ended = at + random.i64(10_000..240_000);
+            let state = ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL", "ABORT"][random.usize(0..5)];
+            let common = format!(r#""run_id":"{run}","job":"{job}","kind":"{kind}","tenant":"tenant-0","app":"support-bot""#);
+            let mut more = String::new();
+            if random.u32(0..4) > 0 {
+                write!(more, r#","started_at":{at},"ended_at":{ended}"#).expect("writing to a string");
+            }
+            if random.u32(0..4) > 0 {
+                let failed = random.u32(0..3) * random.u32(0..50);
+                write!(more, r#","rows_out":{},"rows_failed":{failed}"#, random.u32(0..10_000)).expect("writing to a string");
+            }
+            if kind == "index" {
+                more.push_str(r#","outputs":[{"name":"manuals","version":3}]"#);
+            }
+            let event = |time_ms: i64, state: &str, more: &str| Made {
+                partition: 0,
+                time_ms,
+                value: format!(r#"{{"event_time":{time_ms},{common},"state":"{state}"{more}}}"#),
+            };
+            made.push(event(at, "START", ""));
+            made.push(event(ended, state, &more));
+            if random.u32(0..6) == 0 {
+                made.push(event(ended, state, &more));
+            }
+            at = ended + random.i64(60_000..900_000);
+        }
+    }
+    made.sort_by_key(|made| made.time_ms);
+    made
+}
+
+/// One last feedback per partition and one last pipeline event, `minutes` after the start.
+pub(crate) fn closing_others(partitions: i32, minutes: i64) -> (Vec<Made>, Vec<Made>) {
+    let time_ms = START_MS + minutes * 60_000;
+    let feedback = |partition| Made {
+        partition,
+        time_ms,
+        value: format!(
+            r#"{{"event_time":{time_ms},"target":{{"request_id":"nobody-asked"}},"name":"thumbs","tenant":"tenant-0","app":"search"}}"#
+        ),
+    };
+    let event = format!(r#"{{"event_time":{time_ms},"run_id":"last-{minutes}","job":"build-index","state":"START"}}"#);
+    ((0..partitions).map(feedback).collect(), vec![Made { partition: 0, time_ms, value: event }])
+}
+
 /// How the provider does in [`steady`] traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
@@ -155,15 +245,19 @@ pub(crate) fn write_down(broker: &Broker, topic: &str, dir: &Path) -> PathBuf {
     file
 }
 
-/// Compares a lake with the records that were written down, by `oracle.py`, and panics with every difference.
-pub(crate) fn assert_equal_to_a_recomputation(lake: &Path, records: &[&Path]) -> serde_json::Value {
+/// Programs that read the lake.
+pub(crate) const ENGINES: [&str; 3] = ["polars", "duckdb", "pyarrow"];
+
+/// Compares a lake, as an engine reads it, with the records that were written down, by `oracle.py`, and panics with every
+/// difference.
+pub(crate) fn assert_equal_to_a_recomputation(engine: &str, lake: &Path, records: &[&Path]) -> serde_json::Value {
     let script = super::project().join("tests/integration/oracle.py");
-    let mut arguments = vec![lake.display().to_string()];
+    let mut arguments = vec![engine.to_owned(), lake.display().to_string()];
     arguments.extend(records.iter().map(|file| file.display().to_string()));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let source = std::fs::read_to_string(script).expect("the file is part of the project");
     let report = super::python::json(&source, &arguments);
     let differences = report["differences"].as_array().expect("a list");
-    assert!(differences.is_empty(), "the lake differs from a recomputation:\n{report:#}");
+    assert!(differences.is_empty(), "the lake, read by {engine}, differs from a recomputation:\n{report:#}");
     report
 }
