@@ -82,9 +82,8 @@ impl Work {
         let id = |text: &'e Option<Text<'_>>| -> Result<Option<Cow<'e, str>>, Rejected> {
             text.as_ref().map(|text| self.redactor.redact(text).map_err(|_| redaction_failed())).transpose()
         };
-        let raw = |value: Option<&'e serde_json::value::RawValue>| -> Result<Option<Cow<'e, str>>, Rejected> {
-            value.map(|value| self.redactor.redact_json(value.get()).map(Cow::Owned).map_err(|_| redaction_failed())).transpose()
-        };
+        let probability = log.probability.map(|value| self.redactor.redact_probabilities(value.get()).map(Cow::Owned));
+        let probability = probability.transpose().map_err(|_| redaction_failed())?;
         let mut contexts = Vec::with_capacity(log.contexts.len());
         for context in &log.contexts {
             contexts.push(RedactedContext { id: id(&context.id)?, text: redact(&context.text)?, of: context });
@@ -101,7 +100,7 @@ impl Work {
                 redact(&log.reference)?,
                 redact(&log.prediction)?,
                 redact(&log.label)?,
-                raw(log.probability)?,
+                probability,
                 log.embedding.map(|embedding| Cow::Borrowed(embedding.get())),
                 self.attributes(&log.attributes, storage)?.map(Cow::Owned),
             ],

@@ -5,8 +5,17 @@ use std::borrow::Cow;
 use super::scan::Hint;
 use super::{Failed, Kind, Redactor, key, number};
 
+/// What is done with the numbers of a JSON text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// They may be those of cards or phones.
+    Redacted,
+    /// They are known to be probabilities, whose many digits only look like a card's.
+    Kept,
+}
+
 /// The text with every key, string and number redacted.
-pub(super) fn redact(redactor: &Redactor, raw: &str) -> Result<String, Failed> {
+pub(super) fn redact(redactor: &Redactor, raw: &str, numbers: Numbers) -> Result<String, Failed> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     // The key whose value comes next, or whose list of values is being read.
@@ -31,6 +40,7 @@ pub(super) fn redact(redactor: &Redactor, raw: &str) -> Result<String, Failed> {
                 let end = rest.bytes().position(|byte| !b"0123456789+-.eE".contains(&byte)).unwrap_or(rest.len());
                 let (token, after) = rest.split_at_checked(end).ok_or(Failed::NotJson)?;
                 let hidden = match under.as_deref() {
+                    _ if numbers == Numbers::Kept => token.into(),
                     Some(name) if key::hides_number(name, token) => redactor.placeholder(Kind::Key, token).into(),
                     Some(name) if number::is_phone_name(name) => redactor.settle(token, Hint::Phone)?.text,
                     _ => redactor.redact(token)?,

@@ -2,7 +2,10 @@
 //!
 //! Reads one `gateway_log.v1` per line (`event_time` and `request_id` may be absent) and prints one JSON object per line, in
 //! order, rejected lines included. Text is redacted first, as in the stream, so the numbers are those that the stream writes;
-//! spans are given back as code points of the response as it came. Nothing is stored.
+//! spans are given back as code points of the response as it came. Nothing is stored. A line with a `reference` or a `label` has the
+//! metrics that compare with it besides ([`expected`]).
+
+mod expected;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,6 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use self::expected::{Expected, Texts};
 use super::{Failure, Result};
 use crate::config::{self, Config, Diagnostic, Secrets};
 use crate::decode::redact::Redactor;
@@ -37,6 +41,9 @@ pub(super) const ABOUT: &str = "groundwire score answers.jsonl > scores.jsonl\n\
 const EXAMPLES: &str = "Input:  {\"prompt\": \"How long is the warranty?\", \"response\": \"It lasts 24 months.\",\n         \
     \"contexts\": [{\"id\": \"w1\", \"text\": \"The warranty lasts 24 months.\"}]}\n\
     Output: request_id, outcome, reason, state, scorer, metrics, sentences, contexts\n\
+    With \"reference\" (the expected answer), metrics has BLEU, chrF, ROUGE, METEOR, token F1 and exact match besides; with\n\
+    \"label\" (and \"prediction\", \"probability\") accuracy, cross-entropy and Brier score; with response_token_embeddings and\n\
+    reference_token_embeddings (lists of vectors) BERTScore\n\
     Exit codes: 0 all lines answered (rejected ones too), 64 configuration or usage, 70 reading or writing failed";
 
 /// What is printed for one line.
@@ -64,6 +71,8 @@ struct Metrics {
     completeness: Option<f64>,
     refusal_rate: Option<f64>,
     answer_length_tokens: Option<u32>,
+    #[serde(flatten)]
+    expected: Expected,
 }
 
 #[derive(Serialize)]
@@ -199,6 +208,11 @@ impl Desk {
             texts.push((id, redact(context.text.as_deref().unwrap_or_default())?));
         }
         let contexts: Vec<Context<'_>> = texts.iter().map(|(id, text)| Context { id: id.as_deref(), text }).collect();
+        let reference = log.reference.as_deref().map(redact).transpose()?;
+        let prediction = log.prediction.as_deref().map(redact).transpose()?;
+        let label = log.label.as_deref().map(redact).transpose()?;
+        let probability = log.probability.map(|value| self.redactor.redact_probabilities(value.get())).transpose();
+        let probability = probability.map_err(|_| Reason::RedactionFailed)?;
         let answer =
             Answer { prompt: prompt.as_deref(), response: log.response.as_ref().map(|_| &*redacted.text), contexts: &contexts };
         self.scorer.score(&answer, &mut self.scores);
@@ -221,6 +235,16 @@ impl Desk {
                     completeness: share(scores.completeness),
                     refusal_rate: Some(f64::from(u8::from(scores.refusal))),
                     answer_length_tokens: Some(scores.answer_length_tokens),
+                    expected: Expected::new(
+                        log,
+                        Texts {
+                            response: answer.response,
+                            reference: reference.as_deref(),
+                            prediction: prediction.as_deref(),
+                            label: label.as_deref(),
+                            probability: probability.as_deref(),
+                        },
+                    ),
                 },
                 sentences: scores
                     .sentences
@@ -296,6 +320,30 @@ mod tests {
         assert_eq!(lines[2]["outcome"], "rejected");
         assert_eq!(lines[3]["state"], "abstained");
         assert_eq!(lines[3]["request_id"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn a_reference_and_a_label_bring_their_metrics() {
+        let lines = score(concat!(
+            r#"{"response": "The cat sat on the mat.", "reference": "The cats sat on a mat.", "#,
+            r#""response_token_embeddings": [[1, 0], [0, 2]], "reference_token_embeddings": [[1, 1]]}"#,
+            "\n",
+            r#"{"prompt": "invoice", "label": "billing", "probability": {"billing": 0.75, "other": 0.25}}"#,
+            "\n",
+            r#"{"response": "Nothing is known."}"#,
+        ));
+        let metrics = &lines[0]["metrics"];
+        // rouge-score 0.1.2: 6 words each, 4 in common in order.
+        assert_eq!(metrics["reference.rouge_l"], serde_json::json!(4.0 / 6.0));
+        assert_eq!(metrics["reference.rouge_1.stemmed"], serde_json::json!(5.0 / 6.0));
+        assert_eq!(metrics["reference.exact_match"], 0.0);
+        let half = metrics["reference.bertscore_f1"].as_f64().unwrap();
+        assert!((half - 0.5_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(metrics.get("classification.accuracy"), None);
+        assert_eq!(lines[1]["metrics"]["classification.accuracy"], 1.0);
+        assert_eq!(lines[1]["metrics"]["classification.brier"], 0.0625);
+        let names = lines[2]["metrics"].as_object().unwrap();
+        assert!(names.keys().all(|name| !name.starts_with("reference") && !name.starts_with("classification")));
     }
 
     #[test]
