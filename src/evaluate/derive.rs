@@ -81,6 +81,14 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
             let value = (n > 0.0).then(|| sum / n);
             Some(with_value(whole(n), 0, sum, 0.0, value))
         }
+        Value::Composed(composed) => {
+            let (n, value) = composed.value(|measure| cells[measure.index()])?;
+            let mut derived = with_value(n, 0, 0.0, 0.0, Some(value));
+            if n < THIN_BELOW {
+                derived.status = Some(ValueStatus::Thin);
+            }
+            Some(derived)
+        }
         Value::Age(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => None,
     }
 }
@@ -274,5 +282,31 @@ mod tests {
         assert_eq!(derived("tokens.per_minute", &cells).unwrap().observation.value, Some(30.0));
         assert_eq!(derived("tokens.input", &cells).unwrap().observation.value, Some(1200.0));
         assert_eq!(derived("tokens.per_request", &cells).unwrap().observation.value, Some(900.0));
+    }
+
+    #[test]
+    fn bleu_and_the_calibration_error_are_those_of_the_pooled_sums() {
+        let sum = |measure: Measure, values: &[i64]| (measure, partial(measure, values, 0));
+        let bleu = [
+            sum(measures::BLEU_MATCHED_1, &[2, 4]),
+            sum(measures::BLEU_MATCHED_2, &[1, 3]),
+            sum(measures::BLEU_MATCHED_3, &[0, 2]),
+            sum(measures::BLEU_MATCHED_4, &[0, 1]),
+            sum(measures::BLEU_NGRAMS_1, &[2, 4]),
+            sum(measures::BLEU_NGRAMS_2, &[1, 3]),
+            sum(measures::BLEU_NGRAMS_3, &[0, 2]),
+            sum(measures::BLEU_NGRAMS_4, &[0, 1]),
+            sum(measures::BLEU_REFERENCE_LENGTH, &[4, 4]),
+        ];
+        let found = derived("reference.bleu", &bleu).unwrap();
+        assert_eq!((found.observation.n, found.status), (2, Some(ValueStatus::Thin)));
+        // Everything matches; six tokens for eight.
+        assert_eq!(found.observation.value, Some((1.0_f64 - 8.0 / 6.0).exp()));
+        assert_eq!(derived("reference.bleu", &[]), None);
+        let bins =
+            [sum(measures::CALIBRATION_3, &[250_000_000, -750_000_000]), sum(measures::CALIBRATION_10, &[50_000_000, 50_000_000])];
+        let found = derived("classification.calibration_error", &bins).unwrap();
+        assert_eq!((found.observation.n, found.observation.value), (4, Some(0.15)));
+        assert_eq!(derived("classification.calibration_error", &[]), None);
     }
 }

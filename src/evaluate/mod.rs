@@ -38,7 +38,7 @@ pub use advance::Tick;
 pub use carried::Carried;
 pub use drift::{Drift, Pinned, Reference};
 pub use observation::{Filter, Keep, Labels, Observation, Query};
-pub use recompute::{Recomputation, StoredFeedback, last_revisions};
+pub use recompute::{Recomputation, StoredAnswer, StoredFeedback, last_revisions};
 pub use reprice::Repriced;
 pub use row::{MetricRow, ValueStatus};
 pub use snapshot::Error;

@@ -13,6 +13,8 @@ pub(super) const fn is_by_answer(measure: Measure) -> bool {
 /// A set of measures.
 pub(super) type MeasureSet = u128;
 
+const _: () = assert!(measures::COUNT <= MeasureSet::BITS as usize, "a set has a bit for every measure");
+
 /// The bit of a measure.
 pub(super) const fn bit(measure: Measure) -> MeasureSet {
     1 << measure.0

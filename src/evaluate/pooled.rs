@@ -80,7 +80,9 @@ impl State {
     fn sums_by_tuple<'a>(&self, metric: &'a Metric, from: Timestamp, to: Timestamp, tuples: &Tuples<'_>) -> Sums<'a> {
         let mut sums = vec![vec![None; tuples.labels.len()]; metric.measures.len()];
         for (slot, measure) in sums.iter_mut().zip(&metric.measures) {
-            let histograms = if metric.shown() == Some(*measure) { Histograms::Added } else { Histograms::LeftOut };
+            let needed = metric.shown() == Some(*measure)
+                || matches!(&metric.value, Value::Composed(composed) if composed.needs_histograms());
+            let histograms = if needed { Histograms::Added } else { Histograms::LeftOut };
             for (at, partial) in self.pool(*measure, from, to, tuples, histograms) {
                 slot[at as usize] = Some(partial);
             }

@@ -13,10 +13,32 @@ use super::groups::fold;
 use super::{Carried, MetricRow, Reference, Settings, State};
 use crate::event::{Input, Safety, Timestamp};
 use crate::log::{Entry, Health, Kind, Outcomes};
+use crate::measure::classification::Classified;
 use crate::measure::{
-    Accumulator, Answer, Dimension, EndedRun, Group, Inputs, PartialSet, Polarity, Registry, measures, observe_answer_feedback,
-    observe_feedback, observe_safety,
+    Accumulator, Answer, Compared, Dimension, EndedRun, Group, Inputs, PartialSet, Polarity, Registry, measures,
+    observe_answer_feedback, observe_classified, observe_feedback, observe_safety,
 };
+
+/// A request with its answer as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredAnswer<'a> {
+    /// What is measured of every request.
+    pub answer: Answer,
+    /// Findings of content-safety checks.
+    pub safety: Vec<Safety<'a>>,
+    /// The comparison with a reference, where there was one.
+    pub compared: Option<Compared>,
+    /// What a label says, where there is one.
+    pub classified: Option<Classified>,
+}
+
+impl StoredAnswer<'_> {
+    /// A request of which nothing but the usual is known.
+    #[must_use]
+    pub const fn new(answer: Answer) -> Self {
+        Self { answer, safety: Vec::new(), compared: None, classified: None }
+    }
+}
 
 /// A feedback as it is stored.
 #[derive(Clone, Debug)]
@@ -81,13 +103,19 @@ impl Recomputation {
     }
 
     /// Adds a row of `interactions`.
-    pub fn answer(&mut self, at: Timestamp, group: &Group, scorer: Option<&Arc<str>>, answer: &Answer, safety: &[Safety<'_>]) {
+    pub fn answer(&mut self, at: Timestamp, group: &Group, scorer: Option<&Arc<str>>, stored: &StoredAnswer<'_>) {
         let group = self.folded(at, group);
         let set = self.sets.entry(scorer.cloned()).or_default();
         let number = set.number(group);
         let mut cells = set.accumulator.at(at, number);
-        answer.observe(&mut cells);
-        observe_safety(safety, &mut cells);
+        stored.answer.observe(&mut cells);
+        observe_safety(&stored.safety, &mut cells);
+        if let Some(compared) = &stored.compared {
+            compared.observe(&mut cells);
+        }
+        if let Some(classified) = &stored.classified {
+            observe_classified(classified, &mut cells);
+        }
     }
 
     /// Adds a row of `feedback`, in its newest revision.

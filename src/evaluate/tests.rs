@@ -10,7 +10,9 @@ use super::change::{Strata, cells, change, within};
 use super::comparison::Found;
 use super::derive::{Cells, Derived, derive, fraction};
 use super::dispersion::{Between, has_interval, stretch_us, widen};
-use super::{Carried, MetricRow, Query, Recomputation, Reference, Settings, State, StoredFeedback, Tick, ValueStatus};
+use super::{
+    Carried, MetricRow, Query, Recomputation, Reference, Settings, State, StoredAnswer, StoredFeedback, Tick, ValueStatus,
+};
 use crate::event::{Input, Timestamp};
 use crate::log::{Entry, Health, Kind, Outcomes};
 use crate::measure::registry::{Rows, Value};
@@ -28,7 +30,7 @@ fn store(events: &[Placed]) -> Recomputation {
         match &placed.event {
             Event::Request { scorer: second, .. } => {
                 for answer in answers(placed) {
-                    stored.answer(placed.at, group, Some(&scorer(*second)), &answer, &[]);
+                    stored.answer(placed.at, group, Some(&scorer(*second)), &StoredAnswer::new(answer));
                 }
             }
             Event::Feedback { answered_us, polarity } => {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::num::NonZeroU32;
 
+use super::expected::compared;
 use super::open::redaction_failed;
 use super::rows::{
     ContextRow, FLOAT_COLUMNS, INTEGER_COLUMNS, Interaction, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span,
@@ -12,9 +14,10 @@ use super::{AnswerIds, Place, Settings, TextStorage, Work};
 use crate::decode::Rejected;
 use crate::event::{Attribute, Context, GatewayLog, Outcome, SafetyStage, Text, UsageSource};
 use crate::join::IdKind;
+use crate::measure::classification::Classified;
 use crate::measure::{
-    Answer, AnswerState, Category, CostStatus, Dimension, Priceable, Prices, billionths, micros_from_ms, observe_safety,
-    status_class,
+    Answer, AnswerState, Category, CostStatus, Dimension, Priceable, Prices, billionths, micros_from_ms, observe_classified,
+    observe_safety, status_class,
 };
 use crate::score::{self, Score};
 
@@ -37,6 +40,11 @@ const SCORER: usize = column(&SYMBOL_COLUMNS, "scorer");
 const LANGUAGE: usize = column(&SYMBOL_COLUMNS, "language");
 const ANSWER_LENGTH: usize = column(&INTEGER_COLUMNS, "answer_length_tokens");
 const PROMPT_LENGTH: usize = column(&INTEGER_COLUMNS, "prompt_length_tokens");
+const RESPONSE: usize = column(&TEXT_COLUMNS, "response");
+const REFERENCE: usize = column(&TEXT_COLUMNS, "reference");
+const PREDICTION: usize = column(&TEXT_COLUMNS, "prediction");
+const LABEL: usize = column(&TEXT_COLUMNS, "label");
+const PROBABILITY: usize = column(&TEXT_COLUMNS, "probability");
 const SOURCE_TOPIC: usize = column(&SYMBOL_COLUMNS, "source_topic");
 
 impl Work {
@@ -63,12 +71,14 @@ impl Work {
             contexts: (0, 0),
             sentences: (0, 0),
             safety: (0, 0),
+            compared: None,
         };
         self.store_texts(&texts, place.text, scored, &mut row);
         if scored {
             self.store_scores(&mut row);
         }
         self.store_safety(log, &mut row)?;
+        self.compare(&texts, &mut row);
         self.measure(settings, log, &texts, scored, repeat, &mut row);
         self.open.rows.interactions.rows.push(row);
         Ok(Outcome::Accepted)
@@ -270,6 +280,14 @@ impl Work {
         Ok(())
     }
 
+    /// Compares the answer with its reference, where both are there.
+    fn compare(&mut self, texts: &Texts<'_>, row: &mut Interaction) {
+        let (Some(response), Some(reference)) = (texts.at(RESPONSE), texts.at(REFERENCE)) else { return };
+        let all = &mut self.open.rows.interactions.compared;
+        all.push(compared(response, reference));
+        row.compared = u32::try_from(all.len()).ok().and_then(NonZeroU32::new);
+    }
+
     /// Adds the measures, and remembers the answer's ids.
     fn measure(
         &mut self,
@@ -327,6 +345,14 @@ impl Work {
         }
         .observe(&mut cells);
         observe_safety(&log.safety, &mut cells);
+        if row.compared.is_some()
+            && let Some(compared) = open.rows.interactions.compared.last()
+        {
+            compared.observe(&mut cells);
+        }
+        if let Some(label) = texts.at(LABEL) {
+            observe_classified(&Classified::read(label, texts.at(PREDICTION), texts.at(PROBABILITY)), &mut cells);
+        }
 
         let hasher = &self.hasher;
         let hash = |kind, id: &Option<Text<'_>>| id.as_ref().map(|id| hasher.id(kind, id));
@@ -357,6 +383,10 @@ struct RedactedContext<'e> {
 }
 
 impl Texts<'_> {
+    fn at(&self, column: usize) -> Option<&str> {
+        self.columns.get(column)?.as_deref()
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         let at = TEXT_COLUMNS.iter().position(|column| *column == name)?;
         self.columns.get(at)?.as_deref()

@@ -4,6 +4,7 @@
 //! redacted leaves this module. When to commit is not decided here: the runtime cuts an epoch by time or size.
 
 mod epoch;
+mod expected;
 mod feedback;
 mod gateway;
 mod groups;
@@ -18,11 +19,12 @@ mod settings;
 use std::collections::BTreeMap;
 
 pub use epoch::{AnswerIds, Epoch};
+pub use expected::compared;
 pub use feedback::polarity;
 pub use late::{Late, LateAnswer};
 pub use rows::{
-    ContextRow, FLOAT_COLUMNS, FeedbackRow, INTEGER_COLUMNS, Interaction, Interactions, PipelineRow, RejectRow, Rows,
-    SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, Symbol, Symbols, TEXT_COLUMNS, column,
+    ContextRow, FLOAT_COLUMNS, FeedbackRow, INTEGER_COLUMNS, Interaction, Interactions, PipelineRow, REFERENCE_COLUMNS, RejectRow,
+    Rows, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, Symbol, Symbols, TEXT_COLUMNS, column,
 };
 pub use settings::{FeedbackScale, Positive, Settings, TextStorage, Topic};
 

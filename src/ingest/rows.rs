@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::event::Timestamp;
+use crate::measure::Compared;
 
 /// A string that repeats, by its number in [`Symbols`] (plus one, so that `Option<Symbol>` is four bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -188,6 +189,11 @@ pub const SCORE_COLUMNS: [&str; 7] = [
     "completeness",
 ];
 
+/// Columns of `interactions` that compare the answer with its reference (0–1, billionths inside), in the order of
+/// [`crate::measure::REFERENCE_SCORES`].
+pub const REFERENCE_COLUMNS: [&str; 8] =
+    ["sentence_bleu", "chrf", "rouge_1", "rouge_2", "rouge_l", "rouge_lsum", "meteor_exact_stem", "token_f1"];
+
 /// One row of `interactions`.
 #[derive(Clone, Debug)]
 pub struct Interaction {
@@ -211,6 +217,8 @@ pub struct Interaction {
     pub sentences: (u32, u32),
     /// Its safety findings: a range of [`Interactions::safety`].
     pub safety: (u32, u32),
+    /// Its comparison with a reference: the place in [`Interactions::compared`], plus one.
+    pub compared: Option<NonZeroU32>,
 }
 
 /// One passage of an interaction.
@@ -273,6 +281,8 @@ pub struct Interactions {
     pub sentences: Vec<SentenceRow>,
     /// Safety findings of all rows.
     pub safety: Vec<SafetyRow>,
+    /// Comparisons with references of all rows that have one.
+    pub compared: Vec<Compared>,
 }
 
 /// One row of `feedback`, redacted.

@@ -171,3 +171,30 @@ fn an_event_from_the_future_is_refused_and_moves_no_watermark() {
     let partition = TopicPartition { topic: "gateway-logs".into(), partition: 0 };
     assert_eq!(epoch.watermarks[&partition], Timestamp::parse("2026-05-04T07:59:40Z").unwrap());
 }
+
+#[test]
+fn an_answer_with_a_reference_or_a_label_is_compared_and_others_cost_nothing() {
+    let line = |id: &str, more: &str| {
+        format!(r#"{{"event_time":"2026-05-04T10:00:00Z","request_id":"{id}","tenant":"t","app":"a"{more}}}"#)
+    };
+    let plain = line("1", r#","response":"The cat sat on the mat.""#);
+    let referenced = line("2", r#","response":"The cat sat on the mat.","reference":"The cat sat on a mat.""#);
+    let unanswered = line("3", r#","reference":"The cat sat on a mat.""#);
+    let labelled = line("4", r#","label":"b","prediction":"a","probability":{"a":0.75,"b":0.25}"#);
+    let of = |lines: &[&str]| {
+        let mut ingest = ingest();
+        ingest.push(&records("gateway-logs", 0, lines), Timestamp(0));
+        let epoch = ingest.cut();
+        let sum = |measure: crate::measure::Measure| {
+            let row = epoch.partials.rows.iter().find(|row| row.measure == measure)?;
+            Some((row.partial.n, row.partial.bad_n, row.partial.sum))
+        };
+        let known = [measures::BLEU_MATCHED_2, measures::BLEU_REFERENCE_LENGTH, measures::EXACT_MATCH, measures::CLASSIFIED];
+        (known.map(sum), epoch.rows.interactions.compared.len(), sum(measures::CALIBRATION_8), sum(measures::CROSS_ENTROPY))
+    };
+    assert_eq!(of(&[&plain, &unanswered]), ([None; 4], 0, None, None));
+    let (sums, compared, calibration, cross_entropy) = of(&[&plain, &referenced, &unanswered, &labelled]);
+    // the cat, cat sat, sat on and mat . of six pairs; seven tokens with the full stop.
+    assert_eq!(sums, [Some((1, 0, 4)), Some((1, 0, 7)), Some((1, 1, 1)), Some((1, 0, 1))]);
+    assert_eq!((compared, calibration, cross_entropy), (1, Some((1, 0, 750_000_000)), Some((1, 0, 1_386_294_361))));
+}

@@ -39,6 +39,27 @@ impl BleuCounts {
         self.reference_length += other.reference_length;
     }
 
+    /// The nine numbers as they are stored: matched, n-grams, length of the reference.
+    #[must_use]
+    pub fn numbers(&self) -> [u64; 2 * BLEU_ORDERS + 1] {
+        let mut numbers = [self.reference_length; 2 * BLEU_ORDERS + 1];
+        for (number, count) in numbers.iter_mut().zip(self.matched.into_iter().chain(self.ngrams)) {
+            *number = count;
+        }
+        numbers
+    }
+
+    /// The counts of nine stored numbers.
+    #[must_use]
+    pub fn from_numbers(numbers: [u64; 2 * BLEU_ORDERS + 1]) -> Self {
+        let (matched, rest) = numbers.split_at(BLEU_ORDERS);
+        let (ngrams, length) = rest.split_at(BLEU_ORDERS);
+        let mut counts = Self { reference_length: length.iter().sum(), ..Self::default() };
+        counts.matched.copy_from_slice(matched);
+        counts.ngrams.copy_from_slice(ngrams);
+        counts
+    }
+
     /// BLEU of a corpus, 0–1: sacrebleu's `corpus_bleu` with its defaults (exponential smoothing, all four orders) / 100.
     #[must_use]
     pub fn corpus(&self) -> f64 {
@@ -87,6 +108,8 @@ mod tests {
         let counts = BleuCounts { matched: [5, 2, 1, 0], ngrams: [6, 5, 4, 3], reference_length: 7 };
         assert!((counts.corpus() - 0.290_592_540_807_918_5).abs() < 1e-15, "{}", counts.corpus());
         assert_eq!(counts.corpus(), counts.sentence());
+        assert_eq!(counts.numbers(), [5, 2, 1, 0, 6, 5, 4, 3, 7]);
+        assert_eq!(BleuCounts::from_numbers(counts.numbers()), counts);
     }
 
     #[test]

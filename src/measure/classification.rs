@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::Category;
+
 /// Bins of the calibration error.
 pub const CALIBRATION_BINS: usize = 10;
 
@@ -35,7 +37,8 @@ pub struct ClassScores {
 }
 
 /// How the scores of classes become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Average {
     /// From the sums of the counts.
     Micro,
@@ -137,6 +140,8 @@ pub struct Classified {
     pub brier: Option<f64>,
     /// Probability given to the predicted class.
     pub confidence: Option<f64>,
+    /// The true class and the predicted one as categories, if there is a predicted one.
+    pub classes: Option<(Category, Category)>,
 }
 
 impl Classified {
@@ -151,15 +156,19 @@ impl Classified {
         };
         let likeliest = || classes.iter().reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(class, _)| &**class);
         let Some(prediction) = prediction.or_else(likeliest) else { return Self::default() };
-        let is_correct = prediction == label;
+        let read = Self {
+            is_correct: Some(prediction == label),
+            classes: Category::of(label).zip(Category::of(prediction)),
+            ..Self::default()
+        };
         if classes.is_empty() {
-            return Self { is_correct: Some(is_correct), ..Self::default() };
+            return read;
         }
         Self {
-            is_correct: Some(is_correct),
             cross_entropy: Some(cross_entropy(of(label))),
             brier: Some(brier(classes.iter().map(|(class, probability)| (class == label, *probability)))),
             confidence: Some(of(prediction)),
+            ..read
         }
     }
 

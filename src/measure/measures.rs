@@ -151,6 +151,74 @@ measures! {
     LANGUAGE = 54, "language", Gateway, 1, Category, true;
     /// Predicted class, for classification.
     PREDICTION = 55, "prediction", Gateway, 1, Category, false;
+    /// BLEU: single tokens of answers that stand in their references.
+    BLEU_MATCHED_1 = 56, "bleu.matched_1", Gateway, 1, None, false;
+    /// BLEU: pairs of tokens of answers that stand in their references.
+    BLEU_MATCHED_2 = 57, "bleu.matched_2", Gateway, 1, None, false;
+    /// BLEU: runs of three tokens of answers that stand in their references.
+    BLEU_MATCHED_3 = 58, "bleu.matched_3", Gateway, 1, None, false;
+    /// BLEU: runs of four tokens of answers that stand in their references.
+    BLEU_MATCHED_4 = 59, "bleu.matched_4", Gateway, 1, None, false;
+    /// BLEU: single tokens of answers.
+    BLEU_NGRAMS_1 = 60, "bleu.ngrams_1", Gateway, 1, None, false;
+    /// BLEU: pairs of tokens of answers.
+    BLEU_NGRAMS_2 = 61, "bleu.ngrams_2", Gateway, 1, None, false;
+    /// BLEU: runs of three tokens of answers.
+    BLEU_NGRAMS_3 = 62, "bleu.ngrams_3", Gateway, 1, None, false;
+    /// BLEU: runs of four tokens of answers.
+    BLEU_NGRAMS_4 = 63, "bleu.ngrams_4", Gateway, 1, None, false;
+    /// BLEU: tokens of references; its values count the answers that were compared.
+    BLEU_REFERENCE_LENGTH = 64, "bleu.reference_length", Gateway, 1, None, false;
+    /// BLEU of one answer.
+    SENTENCE_BLEU = 65, "sentence_bleu", Gateway, BILLION, Linear, false;
+    /// Runs of letters in common with the reference.
+    CHRF = 66, "chrf", Gateway, BILLION, Linear, false;
+    /// F-measure of single words in common.
+    ROUGE_1 = 67, "rouge_1", Gateway, BILLION, Linear, false;
+    /// F-measure of pairs of words in common.
+    ROUGE_2 = 68, "rouge_2", Gateway, BILLION, Linear, false;
+    /// F-measure of the longest common subsequence.
+    ROUGE_L = 69, "rouge_l", Gateway, BILLION, Linear, false;
+    /// The same over lines.
+    ROUGE_LSUM = 70, "rouge_lsum", Gateway, BILLION, Linear, false;
+    /// METEOR without synonyms.
+    METEOR = 71, "meteor_exact_stem", Gateway, BILLION, Linear, false;
+    /// Harmonic mean of words in common.
+    TOKEN_F1 = 72, "token_f1", Gateway, BILLION, Linear, false;
+    /// Answers compared with a reference; bad counts those that equal it (it is the numerator).
+    EXACT_MATCH = 73, "exact_match", Gateway, 1, None, false;
+    /// Records with a label and a prediction; bad counts those where both agree (it is the numerator).
+    CLASSIFIED = 74, "classified", Gateway, 1, None, false;
+    /// Cross-entropy of the label under the probabilities given, billionths of a nat.
+    CROSS_ENTROPY = 75, "cross_entropy", Gateway, BILLION, None, false;
+    /// Squared distance of the probabilities from the label.
+    BRIER = 76, "brier", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.0, 0.1].
+    CALIBRATION_1 = 77, "calibration.bin_1", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.1, 0.2].
+    CALIBRATION_2 = 78, "calibration.bin_2", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.2, 0.3].
+    CALIBRATION_3 = 79, "calibration.bin_3", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.3, 0.4].
+    CALIBRATION_4 = 80, "calibration.bin_4", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.4, 0.5].
+    CALIBRATION_5 = 81, "calibration.bin_5", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.5, 0.6].
+    CALIBRATION_6 = 82, "calibration.bin_6", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.6, 0.7].
+    CALIBRATION_7 = 83, "calibration.bin_7", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.7, 0.8].
+    CALIBRATION_8 = 84, "calibration.bin_8", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.8, 0.9].
+    CALIBRATION_9 = 85, "calibration.bin_9", Gateway, BILLION, None, false;
+    /// Confidence minus correctness where the confidence is in (0.9, 1.0].
+    CALIBRATION_10 = 86, "calibration.bin_10", Gateway, BILLION, None, false;
+    /// True classes of records with a prediction.
+    CLASS_LABELLED = 87, "class.labelled", Gateway, 1, Category, false;
+    /// Predicted classes of records with a label.
+    CLASS_PREDICTED = 88, "class.predicted", Gateway, 1, Category, false;
+    /// True classes of records whose prediction is right.
+    CLASS_CORRECT = 89, "class.correct", Gateway, 1, Category, false;
 }
 
 /// What was measured of these may change later: a new price table, or feedback that replaces an earlier one.
@@ -204,7 +272,7 @@ mod tests {
         for (place, info) in ALL.iter().enumerate() {
             assert_eq!(Measure::named(info.name).map(Measure::index), Some(place), "{}", info.name);
         }
-        assert_eq!(PREDICTION.index() + 1, COUNT);
+        assert_eq!(CLASS_CORRECT.index() + 1, COUNT);
         assert_eq!(Measure::new(u16::try_from(COUNT).unwrap()), None);
     }
 }

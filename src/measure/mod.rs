@@ -6,8 +6,10 @@
 mod accumulate;
 mod bleu;
 pub mod classification;
+mod composed;
 mod cost;
 pub(crate) mod encode;
+mod expected;
 mod family;
 mod group;
 mod histogram;
@@ -20,8 +22,10 @@ mod status;
 
 pub use accumulate::{Accumulator, CellsAt};
 pub use bleu::{BLEU_ORDERS, BleuCounts};
+pub use composed::{ClassScore, Composed};
 pub use cost::{Price, Priceable, Prices, STANDARD, UsdPerMillion, tier_name};
 pub use encode::Error;
+pub use expected::{Compared, REFERENCE_SCORES, observe_classified};
 pub use group::{DIMENSIONS, Dimension, Group};
 pub use histogram::{Category, Edges, HistogramSum, add_bins, quantile, quantiles};
 pub use measures::MeasureInfo;

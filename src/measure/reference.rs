@@ -121,7 +121,7 @@ fn example(metric: &Metric) -> String {
         Value::Ratio { .. } => "sum 900 over n 3: 300; with 100 over 1 in a second window: 1000 / 4 = 250.",
         Value::Least(_) => "Values 0.4, 0.1 and 0.7: 0.1.",
         Value::Age(_) => "Newest publication at 10:40, window to 11:00: 1200.",
-        Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => "none; the formula says it all.",
+        Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => "none; the formula says it all.",
     };
     metric.example.clone().unwrap_or_else(|| of_kind.to_owned())
 }
@@ -147,7 +147,7 @@ pub fn sql(metric: &Metric) -> Option<String> {
         Value::Mean(_) | Value::Ratio { .. } => "sum(sum) / sum(n)",
         Value::Least(_) => "min(min)",
         Value::Age(_) => "min(value)",
-        Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => return None,
+        Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => return None,
     };
     let by = if metric.scored { "tenant, app, scorer" } else { "tenant, app" };
     Some(format!("SELECT {by}, {value} AS value {rows} GROUP BY {by}"))
@@ -170,6 +170,7 @@ fn derivation(value: &Value) -> String {
             format!("({}) / ({} - ({}))", sum(numerator), sum(denominator), sum(without))
         }
         Value::Ratio { over, under } => format!("({}) / ({})", sum(over), sum(under)),
+        Value::Composed(composed) => composed.derivation(),
         Value::Drift { of, .. } => format!("histograms of {} by tenant and application", named(of)),
         Value::Change { of, .. } => format!("`{of}` of two hours by tenant and application"),
         Value::Service(_) => "the entries of the log".to_owned(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::composed::{Composed, RawComposed};
 use super::{Edges, Measure, family};
 use crate::event::{Input, Timestamp};
 
@@ -237,6 +238,8 @@ pub enum Value {
     Least(Measure),
     /// Seconds since the greatest value ever seen, which is a time.
     Age(Measure),
+    /// By a formula of its own over the sums of several measures.
+    Composed(Composed),
     /// Comparison of the distribution with a reference.
     Drift {
         /// Of which measure.
@@ -322,6 +325,7 @@ impl Metric {
             | Value::PerMinute(_)
             | Value::Rate { .. }
             | Value::Ratio { .. }
+            | Value::Composed(_)
             | Value::Age(_)
             | Value::Service(_) => None,
         }
@@ -429,6 +433,7 @@ enum RawValue {
     Ratio(RawRatio),
     Least(String),
     Age(String),
+    Composed(RawComposed),
     Drift(RawDrift),
     Change(RawChange),
     Service(Signal),
@@ -521,6 +526,7 @@ impl RawValue {
             Self::Ratio(ratio) => Value::Ratio { over: terms(&ratio.over)?, under: terms(&ratio.under)? },
             Self::Least(name) => Value::Least(measure(&name)?),
             Self::Age(name) => Value::Age(measure(&name)?),
+            Self::Composed(composed) => Value::Composed(composed.check(measure)?),
             Self::Drift(drift) => drift.check()?,
             Self::Change(change) => change.check(known)?,
             Self::Service(signal) => Value::Service(signal),
@@ -565,6 +571,7 @@ impl Value {
         match self {
             Self::Count(one) | Self::Total(one) | Self::Mean(one) | Self::Least(one) | Self::Age(one) => vec![*one],
             Self::PerMinute(all) => all.clone(),
+            Self::Composed(composed) => composed.measures(),
             Self::Rate { numerator, denominator, without } => [of(numerator), of(denominator), of(without)].concat(),
             Self::Ratio { over, under } => [of(over), of(under)].concat(),
             Self::Drift { of, .. } => vec![*of],

@@ -47,6 +47,7 @@ fn interaction(epoch: &mut Epoch, time: i64, tenant: &str, id: &str) {
         contexts: (0, 0),
         sentences: (0, 0),
         safety: (0, 0),
+        compared: None,
     };
     row.symbols[column(&SYMBOL_COLUMNS, "tenant")] = Some(interactions.symbols.intern(tenant));
     let start = u32::try_from(interactions.text.len()).unwrap();

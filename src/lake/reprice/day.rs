@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use hashbrown::{HashMap, HashSet};
 
 use super::{Change, Settings};
-use crate::evaluate::{MetricRow, Recomputation, Reference, Repriced, interval};
+use crate::evaluate::{MetricRow, Recomputation, Reference, Repriced, StoredAnswer, interval};
 use crate::event::{Input, Timestamp, Usage, UsageSource};
 use crate::lake::tables::columns::{INTERACTIONS, METRICS};
 use crate::lake::tables::{Columns, CostRow, Costs};
@@ -129,7 +129,7 @@ impl Day {
                 let is_producers = own.is_some() && columns.text("price_version", row)?.is_none();
                 let new = if is_producers { old } else { price(&settings.prices, &columns, row, at)? };
                 day.change.requests += 1;
-                recomputation.answer(at, &group, None, &answer(new), &[]);
+                recomputation.answer(at, &group, None, &StoredAnswer::new(answer(new)));
                 if new != old {
                     day.note(old, new);
                     sums.add(at, &group, old, new);

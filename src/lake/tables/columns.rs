@@ -117,6 +117,21 @@ pub const INTERACTIONS: Table = Table {
         SOURCE_PARTITION,
         SOURCE_OFFSET,
         LOG_ENTRY_ID,
+        maybe(
+            "bleu_counts",
+            Integers,
+            "",
+            "What BLEU is made from, to be added up: matched 1-, 2-, 3- and 4-grams, all of the answer's, tokens of the reference",
+        ),
+        maybe("sentence_bleu", Float, "0-1", "BLEU of the answer against its reference"),
+        maybe("chrf", Float, "0-1", "chrF of the answer against its reference"),
+        maybe("rouge_1", Float, "0-1", "ROUGE-1 F-measure of the answer against its reference"),
+        maybe("rouge_2", Float, "0-1", "ROUGE-2 F-measure of the answer against its reference"),
+        maybe("rouge_l", Float, "0-1", "ROUGE-L F-measure of the answer against its reference"),
+        maybe("rouge_lsum", Float, "0-1", "ROUGE-Lsum F-measure of the answer against its reference"),
+        maybe("meteor_exact_stem", Float, "0-1", "METEOR without synonyms of the answer against its reference"),
+        maybe("token_f1", Float, "0-1", "Token F1 of the answer against its reference"),
+        maybe("exact_match", Flag, "", "The answer equals its reference after normalisation"),
     ],
 };
 

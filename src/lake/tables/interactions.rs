@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Array, DictionaryArray, Float64Builder, Int32Array, Int32Builder, Int64Builder, ListArray,
-    StringArray, StringBuilder, StructArray, TimestampMicrosecondBuilder,
+    ArrayRef, BooleanArray, BooleanBuilder, Date32Array, DictionaryArray, Float64Array, Float64Builder, Int32Array, Int32Builder,
+    Int64Builder, ListArray, ListBuilder, StringArray, StringBuilder, StructArray, TimestampMicrosecondBuilder, new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field};
@@ -18,8 +18,8 @@ use super::file::{Part, write};
 use super::schema::{Kind, fields};
 use crate::event::Timestamp;
 use crate::ingest::{
-    ContextRow, FLOAT_COLUMNS, INTEGER_COLUMNS, Interaction, Interactions, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow,
-    Span, Symbol, TEXT_COLUMNS, column,
+    ContextRow, FLOAT_COLUMNS, INTEGER_COLUMNS, Interaction, Interactions, REFERENCE_COLUMNS, SCORE_COLUMNS, SYMBOL_COLUMNS,
+    SafetyRow, SentenceRow, Span, Symbol, TEXT_COLUMNS, column,
 };
 use crate::lake::Error;
 
@@ -188,7 +188,34 @@ impl Source<'_> {
             "sentences" => list(name, rows, |row| row.sentences, &self.rows.sentences, sentences),
             "safety" => list(name, rows, |row| row.safety, &self.rows.safety, |picked| self.safety(picked)),
             "log_entry_id" => constant(self.attempt, rows.len()),
-            _ => Err(ArrowError::SchemaError(format!("no source for column `{name}`"))),
+            _ => self.compared(name, rows),
+        }
+    }
+
+    /// A column of comparisons with references. Where no row has one, nothing is looked at row by row.
+    fn compared(&self, name: &str, rows: &[&Interaction]) -> Result<ArrayRef, ArrowError> {
+        let unknown = || ArrowError::SchemaError(format!("no source for column `{name}`"));
+        let kind = INTERACTIONS.position(name).map(|at| INTERACTIONS.columns[at].kind).ok_or_else(unknown)?;
+        if self.rows.compared.is_empty() {
+            return Ok(new_null_array(&kind.arrow(), rows.len()));
+        }
+        let found = rows.iter().map(|row| self.rows.compared.get(row.compared?.get() as usize - 1));
+        if let Some(at) = REFERENCE_COLUMNS.iter().position(|known| *known == name) {
+            return Ok(Arc::new(found.map(|found| found?.scores[at].map(score)).collect::<Float64Array>()));
+        }
+        match name {
+            "exact_match" => Ok(Arc::new(found.map(|found| found.map(|found| found.is_exact)).collect::<BooleanArray>())),
+            "bleu_counts" => {
+                let mut lists = ListBuilder::new(Int64Builder::new());
+                for found in found {
+                    for number in found.iter().flat_map(|found| found.bleu.numbers()) {
+                        lists.values().append_value(i64::try_from(number).unwrap_or(i64::MAX));
+                    }
+                    lists.append(found.is_some());
+                }
+                Ok(Arc::new(lists.finish()))
+            }
+            _ => Err(unknown()),
         }
     }
 
@@ -197,11 +224,11 @@ impl Source<'_> {
         vec![
             Arc::new(picked.iter().map(|row| text(row.id)).collect::<StringArray>()),
             Arc::new(picked.iter().map(|row| text(row.text)).collect::<StringArray>()),
-            Arc::new(picked.iter().map(|row| row.score).collect::<arrow::array::Float64Array>()),
+            Arc::new(picked.iter().map(|row| row.score).collect::<Float64Array>()),
             Arc::new(picked.iter().map(|row| self.symbol(row.source)).collect::<StringArray>()),
             Arc::new(picked.iter().map(|row| row.rank).collect::<arrow::array::Int64Array>()),
-            Arc::new(picked.iter().map(|row| row.relevance.map(score)).collect::<arrow::array::Float64Array>()),
-            Arc::new(picked.iter().map(|row| row.utilization.map(score)).collect::<arrow::array::Float64Array>()),
+            Arc::new(picked.iter().map(|row| row.relevance.map(score)).collect::<Float64Array>()),
+            Arc::new(picked.iter().map(|row| row.utilization.map(score)).collect::<Float64Array>()),
         ]
     }
 
@@ -209,8 +236,8 @@ impl Source<'_> {
         vec![
             Arc::new(picked.iter().map(|row| self.symbol(Some(row.category))).collect::<StringArray>()),
             Arc::new(picked.iter().map(|row| self.symbol(row.severity)).collect::<StringArray>()),
-            Arc::new(picked.iter().map(|row| row.filtered).collect::<arrow::array::BooleanArray>()),
-            Arc::new(picked.iter().map(|row| row.detected).collect::<arrow::array::BooleanArray>()),
+            Arc::new(picked.iter().map(|row| row.filtered).collect::<BooleanArray>()),
+            Arc::new(picked.iter().map(|row| row.detected).collect::<BooleanArray>()),
             Arc::new(picked.iter().map(|row| row.stage).collect::<StringArray>()),
         ]
     }

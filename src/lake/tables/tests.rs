@@ -35,6 +35,7 @@ pub(in crate::lake) fn interaction(epoch: &mut Epoch, time: i64, tenant: Option<
         contexts: (0, 0),
         sentences: (0, 0),
         safety: (0, 0),
+        compared: None,
     };
     row.symbols[column(&SYMBOL_COLUMNS, "tenant")] = tenant.map(|tenant| interactions.symbols.intern(tenant));
     row.integers[column(&INTEGER_COLUMNS, "source_offset")] = Some(7);

@@ -12,7 +12,8 @@ use arrow::error::ArrowError;
 use hashbrown::HashSet;
 
 use super::Report;
-use crate::evaluate::{Carried, MetricRow, Recomputation, Reference, StoredFeedback};
+use super::expected::{classified, compared};
+use crate::evaluate::{Carried, MetricRow, Recomputation, Reference, StoredAnswer, StoredFeedback};
 use crate::event::{Input, Safety, SafetyStage, Text, Timestamp};
 use crate::ingest::{FeedbackScale, SCORE_COLUMNS, polarity};
 use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
@@ -222,14 +223,13 @@ impl Day {
                 let scorer = columns.text("scorer", row)?.map(Arc::from);
                 let lists = columns.array("safety")?.as_list::<i32>();
                 let found = lists.is_valid(row).then(|| lists.value(row));
-                let findings = found.as_ref().map(|found| safety(found.as_struct())).unwrap_or_default();
-                recomputation.answer(
-                    at,
-                    &columns.request_group(&group_by, row)?,
-                    scorer.as_ref(),
-                    &self.answer(&columns, row)?,
-                    &findings,
-                );
+                let stored = StoredAnswer {
+                    answer: self.answer(&columns, row)?,
+                    safety: found.as_ref().map(|found| safety(found.as_struct())).unwrap_or_default(),
+                    compared: compared(&columns, row)?,
+                    classified: classified(&columns, row)?,
+                };
+                recomputation.answer(at, &columns.request_group(&group_by, row)?, scorer.as_ref(), &stored);
             }
         }
         last = last.max(self.add_feedback(&basis.scales, &mut recomputation)?);

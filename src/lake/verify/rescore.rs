@@ -6,7 +6,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::error::ArrowError;
 
-use crate::ingest::SCORE_COLUMNS;
+use crate::ingest::{SCORE_COLUMNS, compared};
 use crate::lake::tables::Columns;
 use crate::lake::tables::columns::INTERACTIONS;
 use crate::measure::billionths;
@@ -67,6 +67,16 @@ impl Rescorer {
                     format!("{place}, request `{request}`"),
                     format!("state {}, stored {state:?}", self.scores.state.as_str()),
                 ));
+            }
+            if let Some(reference) = columns.text("reference", row)? {
+                let again = compared(response.unwrap_or_default(), reference);
+                let stored = super::expected::compared(&columns, row)?;
+                if stored != Some(again) {
+                    problems.push((
+                        format!("{place}, request `{request}`"),
+                        format!("comparison with the reference {again:?}, stored {stored:?}"),
+                    ));
+                }
             }
             for (name, again) in SCORE_COLUMNS.into_iter().zip(again) {
                 let stored = columns.float(name, row)?.map(billionths);
