@@ -41,9 +41,14 @@ impl Shutdown {
     /// Whether the end was requested and the grace is over.
     #[must_use]
     pub fn is_late(&self) -> bool {
-        self.requested
-            .borrow()
-            .is_some_and(|at| clock::wall().0.saturating_sub(at.0) >= i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX))
+        self.left().is_some_and(|left| left.is_zero())
+    }
+
+    /// Time to the deadline, if the end was requested.
+    fn left(&self) -> Option<Duration> {
+        let requested = (*self.requested.borrow())?;
+        let since = clock::wall().0.saturating_sub(requested.0);
+        Some(GRACE.saturating_sub(Duration::from_micros(since.max(0).unsigned_abs())))
     }
 
     /// Returns when the end is requested.
@@ -58,6 +63,6 @@ impl Shutdown {
     /// Returns when the end was requested and the grace is over.
     pub async fn deadline_passed(&self) {
         self.requested().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(self.left().unwrap_or_default()).await;
     }
 }

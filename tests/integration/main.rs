@@ -45,3 +45,5 @@ mod recompute;
 mod schemas;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod signals;
