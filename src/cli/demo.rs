@@ -25,7 +25,7 @@ const MINUTE_TAKES: Duration = Duration::from_millis(60);
 /// How often the log is looked at while the service catches up.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Time for the last signals to be exported.
-const EXPORT: Duration = Duration::from_secs(2);
+const EXPORT: Duration = Duration::from_secs(1);
 const STOPPED: &str = "the demo was stopped; the same command goes on with it";
 
 /// Arguments of `groundwire demo`.

@@ -28,7 +28,7 @@ pub(super) const ABOUT: &str = "groundwire run --config groundwire.toml\n\n\
     the alert rules again. Log lines go to standard error";
 
 /// Time for the last signals to be exported.
-const EXPORT: Duration = Duration::from_secs(2);
+const EXPORT: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 ///

@@ -215,6 +215,10 @@ pub async fn run(
     let result = tokio::select! {
         finished = ingesting.run() => finished.map_err(Error::from),
         failed = first_failure(&mut tasks) => Err(failed),
+        () = shutdown.overdue() => {
+            tracing::warn!("the input did not end in time; what was not committed is read again at the next start");
+            Ok(Finished::Stopped)
+        }
     };
     // Whatever ended, the rest ends in order.
     if !matches!(result, Ok(Finished::Drained)) {
@@ -222,7 +226,15 @@ pub async fn run(
     }
     input_ended.request();
     let mut failed = Ok(());
-    while let Some(ended) = tasks.join_next().await {
+    loop {
+        let ended = tokio::select! {
+            ended = tasks.join_next() => ended,
+            () = shutdown.overdue() => {
+                tracing::warn!("not everything ended in time; what does not stand in the log is done again at the next start");
+                None
+            }
+        };
+        let Some(ended) = ended else { break };
         let ended = ended.unwrap_or_else(|error| Err(Error::Task(error.to_string())));
         failed = if failed.is_ok() { ended } else { failed };
     }

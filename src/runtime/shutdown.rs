@@ -8,7 +8,9 @@ use super::clock;
 use crate::event::Timestamp;
 
 /// Time from the signal to the deadline.
-const GRACE: Duration = Duration::from_secs(8);
+const GRACE: Duration = Duration::from_secs(6);
+/// Time from the deadline until the process stops waiting for its own tasks: ten seconds hold the last exports, too.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// A handle that tells whether something is to end, and since when.
 #[derive(Clone, Debug)]
@@ -58,6 +60,12 @@ impl Shutdown {
         if requested.wait_for(Option::is_some).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Returns when even a task that heeds the deadline should have ended.
+    pub(super) async fn overdue(&self) {
+        self.deadline_passed().await;
+        tokio::time::sleep(MARGIN).await;
     }
 
     /// Returns when the end was requested and the grace is over.

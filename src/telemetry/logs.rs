@@ -65,7 +65,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Sends what is left, for at most `limit`. Blocks, so call it off the async runtime. What cannot be sent is lost.
+    /// Sends what is left of traces and of metrics, for at most `limit` each. Blocks, so call it off the async runtime. What cannot be sent is lost.
     pub fn shutdown(self, limit: Duration) {
         let traces = self.tracers.map(|tracers| tracers.shutdown_with_timeout(limit));
         let metrics = self.meters.map(|meters| meters.shutdown_with_timeout(limit));

@@ -118,6 +118,24 @@ fn a_mail_server_that_never_answers_does_not_keep_the_service_beyond_ten_seconds
 }
 
 #[test]
+fn a_broker_that_is_gone_does_not_keep_the_service_beyond_ten_seconds() {
+    let mut broker = Broker::start();
+    let (service, _dir) = {
+        let setting = Setting::new(&broker, "gone");
+        let service = setting.start(&[], &[]);
+        service.wait_for("partitions assigned");
+        setting.send(101, 2_000);
+        wait::until("the log to move", || (!entries(&setting.lake()).is_empty()).then_some(()));
+        (service, setting.dir)
+    };
+    broker.kill();
+
+    let took = time_to_end(service);
+
+    assert!(took < Duration::from_secs(10), "it took {took:?}");
+}
+
+#[test]
 fn rules_are_read_again_whole_or_not_at_all_and_take_effect_at_an_entry() {
     let setting = with_rules(Broker::shared(), "reload", &rule("First", "0.9"), None);
     let mut service = setting.start(&[], &[]);
