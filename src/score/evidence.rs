@@ -5,7 +5,7 @@
 use super::hash::KeyMap;
 use super::index::{Index, Place};
 use super::lexicon::{Lexicon, Marks};
-use super::token::{Kind, Segment, Text, Token};
+use super::token::{Kind, Segment, Text, Token, YEAR_WEIGHT};
 
 /// The texts an answer's sentence is compared with.
 #[derive(Clone, Copy)]
@@ -162,7 +162,7 @@ impl Comparison {
             let after =
                 self.content.get(at + 1..).unwrap_or_default().iter().map(|(_, token)| token).find(|token| token.is_content());
             one_token(&mut found, token, before, after, window, sources);
-            if token.kind == Kind::Word && is_novel(token, sources) {
+            if token.kind == Kind::Word && is_novel(token, sources) && !may_be_negated(tokens, *position as usize) {
                 found.opposites += f32::from(u8::from(self.has_opposite(at, token, window, sources, answer)));
             }
             if self.is_misplaced(at, token, sources.index) {
@@ -207,7 +207,10 @@ impl Comparison {
         let prefixed = [answer, sources.contexts].into_iter().filter_map(|text| text.prefixed.get(&token.key));
         let around = self.content.get(at.saturating_sub(BESIDE)..(at + BESIDE + 1).min(self.content.len())).unwrap_or_default();
         sources.lexicon.antonyms(token.key).iter().chain(prefixed).any(|opposite| {
-            sources.index.places(*opposite, PLACES).filter(|(_, place)| window.holds(place)).any(|(place, _)| {
+            // Behind a negation the opposite says the same.
+            let says_otherwise =
+                |place: &Place| window.holds(place) && !may_be_negated(&sources.contexts.tokens, place.token as usize);
+            sources.index.places(*opposite, PLACES).filter(|(_, place)| says_otherwise(place)).any(|(place, _)| {
                 let near =
                     |key: u64| sources.index.places(key, PLACES).any(|(other, _)| place.abs_diff(other) <= BESIDE_IN_CONTEXT);
                 around.iter().any(|(_, other)| other.key != token.key && other.is_content() && near(other.key))
@@ -308,15 +311,23 @@ fn one_token(
     }
 }
 
-/// Whether `neighbour` stands in the window with a number other than `token` at `step` from it.
+/// Whether `neighbour` stands in the window with a number other than `token` at `step` from it; years contradict years only.
 fn is_beside_other_number(token: &Token, neighbour: &Token, step: i32, window: Window, sources: Sources<'_>) -> bool {
     sources.index.places(neighbour.key, PLACES).any(|(position, _)| {
         position.checked_add_signed(step).and_then(|position| sources.index.place(position)).is_some_and(|place| {
             place.key != token.key
                 && window.holds(place)
-                && sources.contexts.tokens.get(place.token as usize).is_some_and(|token| token.kind == Kind::Number)
+                && sources
+                    .contexts
+                    .tokens
+                    .get(place.token as usize)
+                    .is_some_and(|other| other.kind == Kind::Number && is_year(other) == is_year(token))
         })
     })
+}
+
+fn is_year(number: &Token) -> bool {
+    number.weight.to_bits() == YEAR_WEIGHT.to_bits()
 }
 
 /// Tokens before a word among which its negation is looked for: fewer where a contradiction is claimed than where
@@ -348,14 +359,14 @@ fn may_be_negated(tokens: &[Token], at: usize) -> bool {
     tokens.get(at.saturating_sub(REACH_OF_SOURCE)..at).unwrap_or_default().iter().any(|token| token.marks.has(Marks::NEGATES))
 }
 
-/// Whether the word stands in the window, and nowhere there behind a negation.
+/// Whether the word stands in the window, and nowhere in the contexts behind a negation.
 fn is_affirmed(token: &Token, window: Window, sources: Sources<'_>) -> bool {
     let mut stands = false;
-    for (_, place) in sources.index.places(token.key, PLACES).filter(|(_, place)| window.holds(place)) {
-        stands = true;
+    for (_, place) in sources.index.places(token.key, PLACES) {
         if may_be_negated(&sources.contexts.tokens, place.token as usize) {
             return false;
         }
+        stands |= window.holds(place);
     }
     stands
 }

@@ -19,21 +19,21 @@ use super::Verdict;
 use super::evidence::SentenceEvidence;
 
 /// Weights of departures in a sentence's risk.
-const NOVEL_NUMBER: f64 = 3.3;
+const NOVEL_NUMBER: f64 = 3.47;
 const OTHER_NUMBER: f64 = 1.0;
-const NOVEL_NAME: f64 = 1.43;
+const NOVEL_NAME: f64 = 1.16;
 const OPPOSITE: f64 = 5.0;
 const NEGATED: f64 = 3.25;
 const NEW_NEGATION: f64 = 0.5;
-const SOLE_NEGATION: f64 = 2.96;
+const SOLE_NEGATION: f64 = 1.7;
 const EXCLUSION: f64 = 1.0;
 const MISPLACED: f64 = 0.3;
 const FIRST_PERSON: f64 = 1.0;
 
-const SLOPE: f64 = 1.01;
+const SLOPE: f64 = 1.09;
 const FLOOR: f64 = 0.3;
 const SCATTER: f64 = 4.88;
-const INTERCEPT: f64 = -1.18;
+const INTERCEPT: f64 = -1.09;
 
 /// Bits of a middling content word.
 const WORD: f64 = 6.0;

@@ -47,3 +47,10 @@ pub(super) fn scale(word: &[u8]) -> Option<u8> {
         _ => None,
     }
 }
+
+/// The year that `19` stands for behind `2018–`.
+pub(super) fn end_of_years(before: (u64, i32), last_figures: u64) -> Option<u64> {
+    let (start, power) = before;
+    let end = start / 100 * 100 + last_figures;
+    (power == 0 && (1000..3000).contains(&start) && (start + 1..=start + 20).contains(&end)).then_some(end)
+}

@@ -3,7 +3,11 @@
 //! Phrases, not meaning: a refusal worded in a way not listed here reads as a claim.
 
 /// What declines whatever stands around it, in lower case. English first, then a few other languages.
-const REFUSALS: [&str; 34] = [
+const REFUSALS: [&str; 38] = [
+    "there is no mention",
+    "there's no mention",
+    "there isn't any mention",
+    "there is no information",
     "i don't know",
     "i do not know",
     "i don't have",

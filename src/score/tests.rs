@@ -58,6 +58,27 @@ fn a_contradiction_needs_a_denial_of_what_the_passage_says() {
 }
 
 #[test]
+fn another_wording_of_the_same_is_no_contradiction() {
+    let context = "The 2018–2019 season is open to members of a 401k plan. If you are not comfortable with the terms, do not sign them. \
+        Selling the house is not easy. The premium account is not available in winter.";
+    for supported in [
+        "The 2018–19 season is open to members of a 401(k) plan.",
+        "The 2018-19 season is open to members of a 401(k) plan.",
+        "If you are uncomfortable with the terms, do not sign them.",
+        "Selling the house is difficult.",
+        "The premium account is unavailable in winter.",
+        "**Terms You Should Not Sign:** do not sign the terms if you are not comfortable with them.",
+    ] {
+        assert_eq!(verdicts(supported, context), [Verdict::Supported], "{supported}");
+    }
+    for changed in
+        ["The 2018–24 season is open to members of a 401k plan.", "The 2018–19 season is open to members of a 403(b) plan."]
+    {
+        assert_ne!(verdicts(changed, context), [Verdict::Supported], "{changed}");
+    }
+}
+
+#[test]
 fn a_swapped_placeholder_is_seen() {
     let context = "Write to [EMAIL-3f9a] for help with invoices.";
     assert_eq!(verdicts("Write to [EMAIL-3f9a] for help with invoices.", context), [Verdict::Supported]);

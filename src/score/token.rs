@@ -18,7 +18,7 @@ use super::layout::{
     names_source, without_closers,
 };
 use super::lexicon::{Lexicon, Marks, RARE};
-use super::number::{decimal, number_key, scale};
+use super::number::{decimal, end_of_years, number_key, scale};
 use super::stem::stem;
 
 /// What a token is.
@@ -86,6 +86,7 @@ pub(super) struct Text {
     pub(super) prefixed: KeyMap<u64>,
     lower: Vec<u8>,
     stemmed: Vec<u8>,
+    joined: Vec<u8>,
     last_number: (u64, i32),
     open: Option<u32>,
     open_first: u32,
@@ -94,6 +95,8 @@ pub(super) struct Text {
     marker: u32,
     /// The next word opens a phrase, so that its capital says nothing.
     opens: bool,
+    /// Inside bold text or a heading, where capitals are layout.
+    is_title: bool,
     /// Inside a citation that holds spaces, such as `[1, 2]`.
     in_citation: bool,
 }
@@ -123,6 +126,7 @@ impl Text {
         self.open = None;
         self.in_code = false;
         self.in_citation = false;
+        self.is_title = false;
         self.marker = 0;
         let bytes = text.as_bytes();
         let mut at = 0;
@@ -134,6 +138,7 @@ impl Text {
                         self.close(at, bytes, false);
                     }
                     line_start = true;
+                    self.is_title = false;
                 }
                 at += 1;
                 continue;
@@ -153,6 +158,7 @@ impl Text {
             } else if line_start && may_mark(*byte) && is_list_marker(chunk) {
                 // The marker belongs to the layout, not to what is said.
                 self.marker = list_number(chunk).unwrap_or(self.marker);
+                self.is_title = *byte == b'#';
                 self.begin(at);
             } else if !self.in_code
                 && may_mark(*byte)
@@ -272,8 +278,11 @@ impl Text {
                 at = end;
             } else if byte.is_ascii_digit() {
                 let end = number_end(bytes, at);
-                self.number(bytes.get(at..end).unwrap_or_default(), base + at, lexicon);
-                at = end;
+                at = self.figures(bytes, at, end, base, lexicon);
+            } else if bytes.get(at..at + 2) == Some(b"**") {
+                self.is_title = !self.is_title;
+                self.opens = true;
+                at += 2;
             } else if *byte == b'[' {
                 at = self.bracket(bytes, at, base);
             } else {
@@ -281,6 +290,23 @@ impl Text {
                 at += 1;
             }
         }
+    }
+
+    /// A number; `401(k)` is read as `401k`. Returns where it ends.
+    fn figures(&mut self, bytes: &[u8], at: usize, end: usize, base: usize, lexicon: &Lexicon) -> usize {
+        if let Some([b'(', letter, b')', ..]) = bytes.get(end..)
+            && letter.is_ascii_alphabetic()
+        {
+            let mut joined = std::mem::take(&mut self.joined);
+            joined.clear();
+            joined.extend_from_slice(bytes.get(at..end).unwrap_or_default());
+            joined.push(*letter);
+            self.number(&joined, base + at, lexicon);
+            self.joined = joined;
+            return end + 3;
+        }
+        self.number(bytes.get(at..end).unwrap_or_default(), base + at, lexicon);
+        end
     }
 
     /// A placeholder becomes one token, a citation none; anything else is read on behind the bracket.
@@ -409,7 +435,7 @@ impl Text {
 
     /// Figures of other scripts, by value; digits that the rules of segmentation set apart one by one are joined.
     fn foreign_number(&mut self, part: &str, start: usize, lexicon: &Lexicon) {
-        let mut figures = std::mem::take(&mut self.stemmed);
+        let mut figures = std::mem::take(&mut self.joined);
         figures.clear();
         figures.extend(part.chars().filter_map(|letter| match letter {
             '٫' | '.' => Some(b'.'),
@@ -419,7 +445,7 @@ impl Text {
         if let Some(token) = self.tokens.last_mut() {
             token.end = offset(start + part.len());
         }
-        self.stemmed = figures;
+        self.joined = figures;
     }
 
     fn foreign_word(&mut self, part: &str, start: usize, lexicon: &Lexicon) {
@@ -452,7 +478,7 @@ impl Text {
             weight: RARE,
             kind: Kind::Word,
             function_in: 0,
-            marks: if capital && !opens { Marks::CAPITAL } else { Marks::NONE },
+            marks: if capital && !opens && !self.is_title { Marks::CAPITAL } else { Marks::NONE },
         };
         if let Some(entry) = lexicon.look_up(word) {
             token.key = entry.key;
@@ -522,7 +548,10 @@ impl Text {
             self.word(digits, start, lexicon);
             return;
         };
-        let (mantissa, exponent, places) = decimal(figures);
+        let (mut mantissa, exponent, places) = decimal(figures);
+        if places == 2 && self.tokens.last().is_some_and(|token| token.kind == Kind::Number && start - token.end as usize <= 3) {
+            mantissa = end_of_years(self.last_number, mantissa).unwrap_or(mantissa);
+        }
         self.last_number = (mantissa, exponent + power);
         // `Passage 2` names a source.
         let is_label = power == 0 && places <= 2 && self.tokens.last().is_some_and(|token| lexicon.is_source(token.key));
@@ -530,7 +559,13 @@ impl Text {
             key: number_key(mantissa, exponent + power),
             end: offset(end),
             segment: 0,
-            weight: if places == 1 { SMALL_NUMBER_WEIGHT } else { NUMBER_WEIGHT },
+            weight: if places == 1 {
+                SMALL_NUMBER_WEIGHT
+            } else if exponent + power == 0 && (1000..2100).contains(&mantissa) {
+                YEAR_WEIGHT
+            } else {
+                NUMBER_WEIGHT
+            },
             kind: if is_label { Kind::Function } else { Kind::Number },
             function_in: 0,
             marks: Marks::NONE,
@@ -552,6 +587,8 @@ fn is_without_stops(letter: char) -> bool {
 const PHRASE: usize = 16;
 
 const NUMBER_WEIGHT: f32 = 9.0;
+/// What may be a year weighs less, which tells it from other numbers.
+pub(super) const YEAR_WEIGHT: f32 = 8.5;
 const SMALL_NUMBER_WEIGHT: f32 = 6.0;
 /// Small numbers in words often count what the answer itself lists.
 const SPELLED_NUMBER_WEIGHT: f32 = 3.0;

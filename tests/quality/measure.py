@@ -54,6 +54,17 @@ def line(name, rows):
     return f"| {name} | {len(scored)} of {len(rows)} | {label.mean():.0%} | " + " | ".join(cells)
 
 
+def verdicts(name, rows):
+    """How often a verdict is given, and what the answers that hold it are labelled."""
+    given = [verdict for row in rows for verdict in row[3]["verdicts"]]
+    shares = ", ".join(f"{given.count(verdict) / len(given):.0%}" for verdict in ("supported", "not_stated", "contradicted"))
+    cells = [f"{np.mean([row[0] for row in rows]):.0%}"]
+    for verdict in ("not_stated", "contradicted"):
+        label = [row[0] for row in rows if verdict in row[3]["verdicts"]]
+        cells.append(f"{np.mean(label):.0%} of {len(label)}" if label else "none")
+    return f"| {name} | {shares} | " + " | ".join(cells) + " |"
+
+
 def bands(rows):
     lengths = sorted(row[2] for row in rows)
     edges = [0, lengths[len(lengths) // 3], lengths[2 * len(lengths) // 3], lengths[-1] + 1]
@@ -81,6 +92,11 @@ def tables(program):
                 made = line(f"{name}: {group}", part)
                 if made:
                     out.append(made + " |")
+    out += ["", "### Verdicts on sentences", "",
+            "| set | sentences: supported, not stated, contradicted | unsupported, of all answers | of those with a sentence not stated | "
+            "of those with a contradicted one |", "|---|---|---|---|---|"]
+    for name, rows in grounded.items():
+        out.append(verdicts(name, [row for row in rows if row[3]["state"] == "scored"]))
     out += ["", "### Relevance and utilization", "", "| task | pairs | AUROC | balanced accuracy at 0.5 |", "|---|---|---|---|"]
     for name, pairs in sets.relevance(program).items():
         label, value = (np.array(column) for column in zip(*pairs))

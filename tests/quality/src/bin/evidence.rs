@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "context_relevance": share(scores.context_relevance),
             "utilizations": scores.contexts.iter().map(|context| share(context.utilization)).collect::<Vec<_>>(),
             "length": scores.answer_length_tokens,
+            "verdicts": scores.sentences.iter().map(|sentence| sentence.verdict.as_str()).collect::<Vec<_>>(),
             "evidence": evidence,
         });
         writeln!(out, "{line}")?;
