@@ -162,7 +162,8 @@ impl Comparison {
             let after =
                 self.content.get(at + 1..).unwrap_or_default().iter().map(|(_, token)| token).find(|token| token.is_content());
             one_token(&mut found, token, before, after, window, sources);
-            if token.kind == Kind::Word && is_novel(token, sources) && !may_be_negated(tokens, *position as usize) {
+            let is_graded = token.marks.has(Marks::POLAR) && segment.marks.has(Marks::NEGATES);
+            if token.kind == Kind::Word && is_novel(token, sources) && !is_graded && !may_be_negated(tokens, *position as usize) {
                 found.opposites += f32::from(u8::from(self.has_opposite(at, token, window, sources, answer)));
             }
             if self.is_misplaced(at, token, sources.index) {
@@ -206,15 +207,15 @@ impl Comparison {
     fn has_opposite(&self, at: usize, token: &Token, window: Window, sources: Sources<'_>, answer: &Text) -> bool {
         let prefixed = [answer, sources.contexts].into_iter().filter_map(|text| text.prefixed.get(&token.key));
         let around = self.content.get(at.saturating_sub(BESIDE)..(at + BESIDE + 1).min(self.content.len())).unwrap_or_default();
+        let near =
+            |place: u32, key: u64| sources.index.places(key, PLACES).any(|(other, _)| place.abs_diff(other) <= BESIDE_IN_CONTEXT);
         sources.lexicon.antonyms(token.key).iter().chain(prefixed).any(|opposite| {
             // Behind a negation the opposite says the same.
-            let says_otherwise =
-                |place: &Place| window.holds(place) && !may_be_negated(&sources.contexts.tokens, place.token as usize);
-            sources.index.places(*opposite, PLACES).filter(|(_, place)| says_otherwise(place)).any(|(place, _)| {
-                let near =
-                    |key: u64| sources.index.places(key, PLACES).any(|(other, _)| place.abs_diff(other) <= BESIDE_IN_CONTEXT);
-                around.iter().any(|(_, other)| other.key != token.key && other.is_content() && near(other.key))
-            })
+            let negated = |place: &Place| may_be_negated(&sources.contexts.tokens, place.token as usize);
+            !sources.index.places(*opposite, PLACES).any(|(_, place)| negated(place))
+                && sources.index.places(*opposite, PLACES).filter(|(_, place)| window.holds(place)).any(|(at, _)| {
+                    around.iter().any(|(_, other)| other.key != token.key && other.is_content() && near(at, other.key))
+                })
         })
     }
 

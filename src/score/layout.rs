@@ -12,7 +12,7 @@ pub(super) fn is_list_marker(chunk: &str) -> bool {
     }
     let chunk = chunk.trim_start_matches(['(', '*']).trim_end_matches('*');
     let digits = chunk.trim_end_matches(['.', ')', ':']);
-    digits.len() < chunk.len() && !digits.is_empty() && digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    digits.len() < chunk.len() && !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The number of a list marker such as `2.`, `**2.**` or `3)`.

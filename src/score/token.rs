@@ -73,6 +73,7 @@ pub(super) struct Segment {
 }
 
 /// A text cut into tokens and segments; reused from text to text.
+#[expect(clippy::struct_excessive_bools, reason = "what the reader is inside of; any of them may hold at once")]
 #[derive(Default)]
 pub(super) struct Text {
     pub(super) tokens: Vec<Token>,
