@@ -225,6 +225,18 @@ pub async fn run(
         shutdown.request();
     }
     input_ended.request();
+    let failed = all_ended(&mut tasks, &shutdown).await;
+    let finished = result?;
+    failed?;
+    tracing::info!(?finished, "groundwire has ended");
+    Ok(())
+}
+
+/// Waits until all tasks have ended, or for as long as a process that is told to end may wait.
+///
+/// # Errors
+/// That of the first task that failed.
+async fn all_ended(tasks: &mut JoinSet<Result<(), Error>>, shutdown: &Shutdown) -> Result<(), Error> {
     let mut failed = Ok(());
     loop {
         let ended = tokio::select! {
@@ -234,14 +246,10 @@ pub async fn run(
                 None
             }
         };
-        let Some(ended) = ended else { break };
+        let Some(ended) = ended else { return failed };
         let ended = ended.unwrap_or_else(|error| Err(Error::Task(error.to_string())));
         failed = if failed.is_ok() { ended } else { failed };
     }
-    let finished = result?;
-    failed?;
-    tracing::info!(?finished, "groundwire has ended");
-    Ok(())
 }
 
 /// Waits for a task that fails; tasks that end well have nothing to say.
