@@ -64,6 +64,25 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
             derived.observation.value = derived.observation.min;
             Some(derived)
         }
+        Value::Exhaustion(stores) => {
+            let mut least: Option<(f64, u64)> = None;
+            let mut reported = 0;
+            for store in stores {
+                let Some(left) = cells[store.left.index()].filter(|left| left.n > 0) else { continue };
+                reported = reported.max(left.n);
+                let used = store.used.iter().filter_map(|measure| Some(scaled(cells[measure.index()]?.sum, measure.info().scale)));
+                let per_second = used.sum::<f64>() / (span_us as f64 / 1e6);
+                let eta = left.min as f64 / store.left.info().scale as f64 / per_second;
+                if eta.is_finite() && least.is_none_or(|(known, _)| eta < known) {
+                    least = Some((eta, left.n));
+                }
+            }
+            match least {
+                Some((eta, n)) => Some(with_value(n, 0, eta, 0.0, Some(eta))),
+                None if reported > 0 => Some(with_value(reported, 0, 0.0, 0.0, None)),
+                None => None,
+            }
+        }
         Value::PerMinute(all) => {
             let present = all.iter().filter_map(|measure| cells[measure.index()].map(|partial| (measure, partial)));
             let (mut n, mut sum) = (0, None);
@@ -270,6 +289,27 @@ mod tests {
         let found = derived("groundedness", &[(measures::GROUNDEDNESS, nulls)]).unwrap();
         assert_eq!((found.observation.value, found.observation.n_null, found.status), (None, 7, Some(ValueStatus::NotApplicable)));
         assert_eq!(derived("groundedness", &[]), None);
+    }
+
+    #[test]
+    fn the_quota_that_is_used_up_first_decides() {
+        let of = |measure, values: &[i64]| (measure, partial(measure, values, 0));
+        let mut cells = vec![
+            of(measures::QUOTA_TOKENS_LEFT, &[90_000, 12_000, 40_000]),
+            of(measures::QUOTA_REQUESTS_LEFT, &[300, 301, 302]),
+            of(measures::TOKENS_INPUT, &[20_000, 30_000]),
+            of(measures::TOKENS_OUTPUT, &[10_000]),
+            of(measures::REQUESTS, &[1; 600]),
+        ];
+        // 12,000 / (60,000 / 3,600 s) and 300 / (600 / 3,600 s)
+        assert_eq!(derived("quota.exhaustion_eta_s", &cells).unwrap().observation.value, Some(720.0));
+        cells.remove(0);
+        assert_eq!(derived("quota.exhaustion_eta_s", &cells).unwrap().observation.value, Some(1_800.0));
+        cells.remove(0);
+        assert_eq!(derived("quota.exhaustion_eta_s", &cells), None);
+        let unused = [of(measures::QUOTA_TOKENS_LEFT, &[5]), of(measures::TOKENS_INPUT, &[0])];
+        let found = derived("quota.exhaustion_eta_s", &unused).unwrap();
+        assert_eq!((found.observation.value, found.status), (None, Some(ValueStatus::NotApplicable)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::measure::{Inputs, Measure, Registry, Window, measures};
 
 /// Measures that are counted by the time of the answer, not of the event that brings them. They exist per hour only.
 pub(super) const fn is_by_answer(measure: Measure) -> bool {
-    matches!(measure, measures::ANSWER_RATED | measures::ANSWER_POSITIVE | measures::ANSWER_SCORE)
+    matches!(measure, measures::ANSWER_RATED | measures::ANSWER_POSITIVE | measures::ANSWER_SCORE | measures::ANSWER_PRAISED)
 }
 
 /// A set of measures.

@@ -16,7 +16,7 @@ use crate::log::{Entry, Health, Kind, Outcomes};
 use crate::measure::classification::Classified;
 use crate::measure::{
     Accumulator, Answer, Compared, Dimension, EndedRun, Group, Inputs, PartialSet, Polarity, Registry, measures,
-    observe_answer_feedback, observe_classified, observe_feedback, observe_safety,
+    observe_answer_feedback, observe_classified, observe_feedback, observe_praise, observe_safety,
 };
 
 /// A request with its answer as it is stored.
@@ -133,10 +133,11 @@ impl Recomputation {
         if let Some((at, unnamed, named)) = answered {
             let number = set.number(named);
             observe_answer_feedback(feedback.score, feedback.polarity, set.accumulator.at(at, number));
+            let number = set.number(unnamed);
             if first {
-                let number = set.number(unnamed);
                 set.accumulator.at(at, number).count(measures::ANSWER_RATED);
             }
+            observe_praise(feedback.polarity, set.accumulator.at(at, number));
         }
     }
 

@@ -18,7 +18,7 @@ use crate::log::{Entry, Health, Kind, Outcomes};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
     Accumulator, Answer, AnswerState, Category, Dimension, EndedRun, Group, Inputs, Measure, Metric, Partial, PartialSet, Polarity,
-    Registry, StatusClass, Window, measures, observe_answer_feedback, observe_feedback,
+    Registry, StatusClass, Window, measures, observe_answer_feedback, observe_feedback, observe_praise,
 };
 
 /// Adds events to a recomputation from stored rows.
@@ -124,6 +124,7 @@ fn partials<'a>(events: impl Iterator<Item = &'a Placed>, second: bool) -> Parti
                 let answered = placed.at.plus(-answered_us);
                 observe_answer_feedback(Some(500_000_000), *polarity, accumulator.at(answered, named));
                 accumulator.at(answered, placed.group).count(measures::ANSWER_RATED);
+                observe_praise(*polarity, accumulator.at(answered, placed.group));
             }
             Event::Run { failed } => ended(placed.at, *failed).observe(&mut accumulator.at(placed.at, placed.group)),
         }

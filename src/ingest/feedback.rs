@@ -8,7 +8,9 @@ use super::{AnswerIds, FeedbackScale, Place, Positive, Settings, TextStorage, Wo
 use crate::decode::Rejected;
 use crate::event::{FeedbackSource, Outcome, Target, Text, UserFeedback};
 use crate::join::{Answer, IdHasher};
-use crate::measure::{CellsAt, Dimension, Group, Polarity, billionths, measures, observe_answer_feedback, observe_feedback};
+use crate::measure::{
+    CellsAt, Dimension, Group, Polarity, billionths, measures, observe_answer_feedback, observe_feedback, observe_praise,
+};
 
 impl Work {
     /// Takes one piece of feedback.
@@ -105,13 +107,7 @@ impl Work {
         scale: Option<FeedbackScale>,
         row: &FeedbackRow,
     ) {
-        let mut group = Group::default();
-        let mut set = |dimension: Dimension, value: Option<&str>| group.0[dimension as usize] = value.map(Into::into);
-        for (dimension, value) in [(Dimension::Tenant, &row.tenant), (Dimension::App, &row.app)] {
-            if settings.group_by.contains(&dimension) {
-                set(dimension, value.as_deref());
-            }
-        }
+        let mut group = own_group(settings, row);
         let number = self.epoch_group(settings, &group);
         self.open.accumulator.at(event.event_time, number).count(measures::FEEDBACK);
         group.0[Dimension::FeedbackName as usize] = Some(row.name.as_str().into());
@@ -146,6 +142,7 @@ impl Work {
             });
             self.open.accumulator.at(answer.event_time, number).count(measures::ANSWER_RATED);
         }
+        observe_praise(polarity(scale, event.score), self.open.accumulator.at(answer.event_time, number));
         group.0[Dimension::FeedbackName as usize] = Some(row.name.as_str().into());
         let number = self.epoch_group(settings, &group);
         observe_by_answer(scale, event.score, self.open.accumulator.at(answer.event_time, number));
@@ -160,6 +157,17 @@ impl Work {
         }
         self.open.groups.number(&key, symbols, settings.groups_per_tenant)
     }
+}
+
+/// The group of a feedback by its own time, without its name.
+pub(super) fn own_group(settings: &Settings, row: &FeedbackRow) -> Group {
+    let mut group = Group::default();
+    for (dimension, value) in [(Dimension::Tenant, &row.tenant), (Dimension::App, &row.app)] {
+        if settings.group_by.contains(&dimension) {
+            group.0[dimension as usize] = value.as_deref().map(Into::into);
+        }
+    }
+    group
 }
 
 /// The hash by which it is remembered that an answer was rated.

@@ -74,8 +74,9 @@ impl Lake {
         }
     }
 
-    /// The feedback rows of a file; none if the file was merged into another one meanwhile.
-    pub async fn read_feedback(&self, file: &str) -> Result<Vec<FeedbackRow>, Error> {
+    /// The feedback rows of a file, each with the id of the entry that it came with; none if the file was merged into another one
+    /// meanwhile.
+    pub async fn read_feedback(&self, file: &str) -> Result<Vec<(String, FeedbackRow)>, Error> {
         match self.read(&Path::from(file)).await? {
             Some(bytes) => {
                 let path = file.to_owned();

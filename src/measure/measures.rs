@@ -219,13 +219,22 @@ measures! {
     CLASS_PREDICTED = 88, "class.predicted", Gateway, 1, Category, false;
     /// True classes of records whose prediction is right.
     CLASS_CORRECT = 89, "class.correct", Gateway, 1, Category, false;
+    /// Tokens that the rate limit leaves after a request.
+    QUOTA_TOKENS_LEFT = 90, "quota.tokens_left", Gateway, 1, None, false;
+    /// Requests that the rate limit leaves after a request.
+    QUOTA_REQUESTS_LEFT = 91, "quota.requests_left", Gateway, 1, None, false;
+    /// Positive feedback of any name, by the answer's time, in the answer's own group.
+    ANSWER_PRAISED = 92, "answer.praised", Feedback, 1, None, false;
 }
 
 /// What was measured of these may change later: a new price table, or feedback that replaces an earlier one.
 #[must_use]
 pub const fn is_corrected(measure: Measure) -> bool {
     is_cost(measure)
-        || matches!(measure, FEEDBACK | FEEDBACK_POSITIVE | FEEDBACK_SCORE | ANSWER_RATED | ANSWER_POSITIVE | ANSWER_SCORE)
+        || matches!(
+            measure,
+            FEEDBACK | FEEDBACK_POSITIVE | FEEDBACK_SCORE | ANSWER_RATED | ANSWER_POSITIVE | ANSWER_SCORE | ANSWER_PRAISED
+        )
 }
 
 /// Measures that follow from prices.
@@ -272,7 +281,7 @@ mod tests {
         for (place, info) in ALL.iter().enumerate() {
             assert_eq!(Measure::named(info.name).map(Measure::index), Some(place), "{}", info.name);
         }
-        assert_eq!(CLASS_CORRECT.index() + 1, COUNT);
+        assert_eq!(ANSWER_PRAISED.index() + 1, COUNT);
         assert_eq!(Measure::new(u16::try_from(COUNT).unwrap()), None);
     }
 }

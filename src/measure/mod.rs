@@ -31,7 +31,7 @@ pub use histogram::{Category, Edges, HistogramSum, add_bins, quantile, quantiles
 pub use measures::MeasureInfo;
 pub use observe::{
     Answer, AnswerState, CostStatus, EndedRun, Polarity, SCORES, billionths, micros_from_ms, observe_answer_feedback,
-    observe_feedback, observe_safety,
+    observe_feedback, observe_praise, observe_safety,
 };
 pub use partial::{Measure, Partial, PartialRow, PartialSet};
 pub use registry::{Direction, Field, Inputs, Metric, Registry, Signal, Window};

@@ -189,6 +189,9 @@ impl Answer {
         }
         self.observe_cost(cells);
         cells.add_if(measures::QUOTA_HEADROOM, self.headroom());
+        let [(_, tokens_left), (_, requests_left)] = self.quota;
+        cells.add_if(measures::QUOTA_TOKENS_LEFT, tokens_left);
+        cells.add_if(measures::QUOTA_REQUESTS_LEFT, requests_left);
         cells.add_if(measures::PROMPT_LENGTH, self.prompt_length);
         cells.add_if(measures::ANSWER_LENGTH, self.answer_length);
         if let Some(state) = self.state {
@@ -321,6 +324,13 @@ pub fn observe_feedback(score: Option<i64>, polarity: Polarity, mut cells: Cells
 /// Adds one feedback by the time of the answer it is about, in the answer's group with the feedback's name.
 pub fn observe_answer_feedback(score: Option<i64>, polarity: Polarity, mut cells: CellsAt<'_>) {
     observe_rating([measures::ANSWER_POSITIVE, measures::ANSWER_SCORE], score, polarity, &mut cells);
+}
+
+/// Counts positive feedback of any name by the time of the answer it is about, in the answer's own group.
+pub fn observe_praise(polarity: Polarity, mut cells: CellsAt<'_>) {
+    if polarity == Polarity::Positive {
+        cells.count(measures::ANSWER_PRAISED);
+    }
 }
 
 fn observe_rating([positive, scores]: [Measure; 2], score: Option<i64>, polarity: Polarity, cells: &mut CellsAt<'_>) {

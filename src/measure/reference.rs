@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::registry::{Metric, Registry, Rows, Term, Value};
+use super::registry::{Metric, Registry, Rows, Store, Term, Value};
 use super::{Direction, Edges, Field, Measure, Window};
 
 /// How the page opens.
@@ -25,6 +25,9 @@ day); phi is Pearson's statistic between them per degree of freedom (of K - 1 fo
 `dispersion` = 1 + max(0, phi - 1) (t(0.975, K - 1) / 1.96)^2. The interval is that of n / dispersion values. It is not measured (null)
 for windows of a minute, below 30 values or three stretches, and where all values are equal. What hangs together for longer than a
 stretch is seen only in part.
+
+What costs and feedback say may be corrected later (a new price table, feedback that replaces an earlier one with the same id): their
+rows have no `min` and `max`, which a correction cannot take back.
 
 `hist_edges` holds the greatest value of each non-empty bin, `hist_counts` the number of values in it. The edges never depend on
 the data, so histograms of several rows add up: for scores hundredths of the range 0-1 with a bin of its own for zero, for
@@ -120,6 +123,7 @@ fn example(metric: &Metric) -> String {
         }
         Value::Ratio { .. } => "sum 900 over n 3: 300; with 100 over 1 in a second window: 1000 / 4 = 250.",
         Value::Least(_) => "Values 0.4, 0.1 and 0.7: 0.1.",
+        Value::Exhaustion(_) => "Least 12,000 left, 60,000 used in an hour: 12,000 / (60,000 / 3,600 s) = 720.",
         Value::Age(_) => "Newest publication at 10:40, window to 11:00: 1200.",
         Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => "none; the formula says it all.",
     };
@@ -146,6 +150,7 @@ pub fn sql(metric: &Metric) -> Option<String> {
         Value::Rate { .. } => "sum(bad_n) / sum(n)",
         Value::Mean(_) | Value::Ratio { .. } => "sum(sum) / sum(n)",
         Value::Least(_) => "min(min)",
+        Value::Exhaustion(_) => "min(value)",
         Value::Age(_) => "min(value)",
         Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => return None,
     };
@@ -162,6 +167,13 @@ fn derivation(value: &Value) -> String {
         Value::PerMinute(all) => format!("sum of {} per minute", all.iter().map(named).collect::<Vec<_>>().join(" and ")),
         Value::Mean(measure) => format!("mean of {}{}", named(measure), histogram(*measure)),
         Value::Least(measure) => format!("least value of {}", named(measure)),
+        Value::Exhaustion(stores) => {
+            let of = |store: &Store| {
+                let used = store.used.iter().map(named).collect::<Vec<_>>().join(" + ");
+                format!("least {} / (sum of {used} per second)", named(&store.left))
+            };
+            format!("the least of {}", stores.iter().map(of).collect::<Vec<_>>().join(" and "))
+        }
         Value::Age(measure) => format!("time since the greatest value of {}", named(measure)),
         Value::Rate { numerator, denominator, without } if without.is_empty() => {
             format!("({}) / ({})", sum(numerator), sum(denominator))

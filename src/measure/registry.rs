@@ -207,6 +207,15 @@ pub enum Signal {
     OldestUnsent,
 }
 
+/// Something that is used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// What is left of it; the least value counts.
+    pub left: Measure,
+    /// What was used: the sums of these.
+    pub used: Vec<Measure>,
+}
+
 /// How a metric's value comes from measures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -236,6 +245,8 @@ pub enum Value {
     },
     /// Least value.
     Least(Measure),
+    /// Seconds until the first of several stores is used up at the rate of the window.
+    Exhaustion(Vec<Store>),
     /// Seconds since the greatest value ever seen, which is a time.
     Age(Measure),
     /// By a formula of its own over the sums of several measures.
@@ -323,6 +334,7 @@ impl Metric {
             Value::Drift { .. }
             | Value::Change { .. }
             | Value::PerMinute(_)
+            | Value::Exhaustion(_)
             | Value::Rate { .. }
             | Value::Ratio { .. }
             | Value::Composed(_)
@@ -432,6 +444,7 @@ enum RawValue {
     Rate(RawRate),
     Ratio(RawRatio),
     Least(String),
+    Exhaustion(Vec<RawStore>),
     Age(String),
     Composed(RawComposed),
     Drift(RawDrift),
@@ -446,6 +459,13 @@ struct RawRate {
     denominator: Vec<String>,
     #[serde(default)]
     without: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStore {
+    left: String,
+    used: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -525,6 +545,13 @@ impl RawValue {
             },
             Self::Ratio(ratio) => Value::Ratio { over: terms(&ratio.over)?, under: terms(&ratio.under)? },
             Self::Least(name) => Value::Least(measure(&name)?),
+            Self::Exhaustion(stores) => {
+                let store = |store: RawStore| {
+                    let used = store.used.iter().map(|name| measure(name)).collect::<Result<_, _>>()?;
+                    Ok(Store { left: measure(&store.left)?, used })
+                };
+                Value::Exhaustion(stores.into_iter().map(store).collect::<Result<_, String>>()?)
+            }
             Self::Age(name) => Value::Age(measure(&name)?),
             Self::Composed(composed) => Value::Composed(composed.check(measure)?),
             Self::Drift(drift) => drift.check()?,
@@ -572,6 +599,7 @@ impl Value {
             Self::Count(one) | Self::Total(one) | Self::Mean(one) | Self::Least(one) | Self::Age(one) => vec![*one],
             Self::PerMinute(all) => all.clone(),
             Self::Composed(composed) => composed.measures(),
+            Self::Exhaustion(stores) => stores.iter().flat_map(|store| store.used.iter().chain([&store.left])).copied().collect(),
             Self::Rate { numerator, denominator, without } => [of(numerator), of(denominator), of(without)].concat(),
             Self::Ratio { over, under } => [of(over), of(under)].concat(),
             Self::Drift { of, .. } => vec![*of],

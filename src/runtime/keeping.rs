@@ -2,6 +2,7 @@
 //!
 //! Nothing here is needed for results to be right, except the match of late feedback; everything is tried again later.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::journal::{Journal, NotCommitted};
 use super::shutdown::Shutdown;
 use crate::event::Timestamp;
 use crate::http::{Board, Task};
-use crate::ingest::{self, Late, LateAnswer};
+use crate::ingest::{self, FeedbackRow, Late, LateAnswer};
 use crate::lake::{self, Attempt, Retention};
 use crate::log::{Cursor, Fold, KEEP, Kind};
 use crate::telemetry::{Counter, Telemetry};
@@ -111,7 +112,7 @@ impl Keeping {
         let settled = late.settle(self.clock.now());
         let rows = settled.rows.feedback.clone();
         // The cursor moves with what is settled, and else only now and then: it must not make an entry every minute.
-        if rows.is_empty() && upto < *committed + MOST_ENTRIES {
+        if rows.is_empty() && settled.partials.rows.is_empty() && upto < *committed + MOST_ENTRIES {
             return Ok(upto < end);
         }
         let cursors = vec![Cursor { input: KEEP.to_owned(), from: position(*committed), to: position(upto) }];
@@ -128,6 +129,7 @@ impl Keeping {
                 if let Ok(mut known) = self.standing.rated.lock() {
                     known.extend(rated);
                 }
+                late.committed(self.clock.now());
                 for row in rows {
                     late.add(row);
                 }
@@ -150,10 +152,9 @@ impl Keeping {
             let Some(entry) = self.journal.lake().read_entry(number).await? else { continue };
             if entry.kind == Kind::Ingest {
                 for file in entry.files.iter().filter(|file| file.table == FEEDBACK) {
-                    for row in self.journal.lake().read_feedback(&file.r#final).await? {
-                        if row.r#match == "pending" {
-                            oldest = Some(oldest.map_or(row.event_time, |oldest| oldest.min(row.event_time)));
-                            late.add(row);
+                    for (_, row) in self.journal.lake().read_feedback(&file.r#final).await? {
+                        if let Some(from) = late.arrive(row) {
+                            oldest = Some(oldest.map_or(from, |oldest| oldest.min(from)));
                         }
                     }
                 }
@@ -184,9 +185,28 @@ impl Keeping {
                 rows.extend(self.journal.lake().read_feedback(file).await?);
             }
         }
-        rows.sort_by_key(|row| row.revision);
-        for row in rows {
-            late.add(row);
+        // What came after the cursor may replace something without having been taken back yet.
+        let mut fresh = HashSet::new();
+        for number in committed + 1..fold.next_number() {
+            fresh.extend(
+                self.journal.lake().read_entry(number).await?.filter(|entry| entry.kind == Kind::Ingest).map(|entry| entry.id),
+            );
+        }
+        let first: HashSet<_> = rows
+            .iter()
+            .filter(|(attempt, row): &&(String, FeedbackRow)| row.revision == 0 && fresh.contains(attempt))
+            .map(|(_, row)| (row.source_topic.clone(), row.source_partition, row.source_offset))
+            .collect();
+        rows.sort_by_key(|(_, row)| row.revision);
+        let (arrived, known): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .map(|(_, row)| row)
+            .partition(|row| first.contains(&(row.source_topic.clone(), row.source_partition, row.source_offset)));
+        for row in known {
+            late.know(row);
+        }
+        for row in arrived {
+            late.arrive(row);
         }
         if !late.is_empty() {
             self.look_back(&mut late, committed, horizon).await?;

@@ -20,6 +20,8 @@ mod check;
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
+mod feedback;
+#[cfg(test)]
 mod kafka_crash;
 #[cfg(test)]
 mod kafka_service;

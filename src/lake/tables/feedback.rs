@@ -10,14 +10,15 @@ use crate::event::Timestamp;
 use crate::ingest::FeedbackRow;
 use crate::lake::Error;
 
-/// All rows of a file of `feedback`.
-pub(in crate::lake) fn decode_feedback(path: &str, file: Bytes) -> Result<Vec<FeedbackRow>, Error> {
+/// All rows of a file of `feedback`, each with the id of the entry that made it true.
+pub(in crate::lake) fn decode_feedback(path: &str, file: Bytes) -> Result<Vec<(String, FeedbackRow)>, Error> {
     let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
     let mut rows = Vec::new();
     for columns in read(&FEEDBACK, file).map_err(|error| damaged(error.to_string()))? {
         let number = columns.first().map_or(0, Array::len);
         for at in 0..number {
-            let row = row(&Row { columns: &columns, at });
+            let source = Row { columns: &columns, at };
+            let row = source.text("log_entry_id").zip(row(&source));
             rows.push(row.ok_or_else(|| damaged(format!("row {at} lacks a required value")))?);
         }
     }
@@ -115,6 +116,6 @@ mod tests {
         let parts = feedback(&[full.clone(), bare.clone()], "0").unwrap();
         let read: Vec<_> = parts.into_iter().flat_map(|part| decode_feedback("f", part.bytes).unwrap()).collect();
         assert_eq!(read.len(), 2);
-        assert!(read.contains(&full) && read.contains(&bare));
+        assert!(read.contains(&("0".to_owned(), full)) && read.contains(&("0".to_owned(), bare)));
     }
 }

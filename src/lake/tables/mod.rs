@@ -16,7 +16,7 @@ mod rows;
 pub mod schema;
 
 pub(super) use batch::Columns;
-pub(super) use costs::{CostRow, Costs};
+pub(super) use costs::{CostRow, Costs, Position};
 pub(super) use feedback::decode_feedback;
 pub(super) use file::{Part, sha256};
 pub use internal::{Answer, Ids};

@@ -15,6 +15,7 @@ mod files;
 mod ledger;
 mod numbers;
 mod recompute;
+mod replaced;
 mod rescore;
 
 use std::collections::BTreeMap;

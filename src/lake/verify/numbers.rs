@@ -1,18 +1,21 @@
 //! The numbers: reads the tables date by date, recomputes and compares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+use hashbrown::HashSet;
 
 use super::recompute::{Basis, Day, Past};
+use super::replaced::Replaced;
 use super::rescore::Rescorer;
 use super::{Report, Rescore, Settings};
 use crate::evaluate::Carried;
 use crate::event::Timestamp;
 use crate::lake::tables::columns::{COSTS, FEEDBACK, INTERACTIONS, METRICS};
-use crate::lake::tables::{self, schema::Table};
+use crate::lake::tables::{self, Columns, Position, schema::Table};
 use crate::lake::{Error, Lake};
-use crate::log::Fold;
+use crate::log::{Fold, KEEP};
 
 /// Columns that no metric is made from, and that can be long.
 const NOT_MEASURED: [&str; 10] =
@@ -49,6 +52,7 @@ impl Lake {
             (Some(rows), Some(metrics)) if metrics < rows => rows.plus(REFERENCE_DAYS * Timestamp::DAY_US),
             _ => Timestamp(i64::MIN),
         };
+        let replaced = Arc::new(self.replaced_feedback(fold, report).await?);
         let mut carried = Carried::default();
         for date in dates {
             let Some(start) = start_of(date) else { continue };
@@ -58,7 +62,8 @@ impl Lake {
             let metrics = self.read_day(fold, &METRICS, date, report).await?;
             let past = if start < whole_from { Past::Deleted } else { Past::Whole };
             let (scales, reference) = (settings.feedback.clone(), settings.reference.clone());
-            let basis = Basis { start, scales, reference, carried: std::mem::take(&mut carried), past };
+            let basis =
+                Basis { start, scales, reference, carried: std::mem::take(&mut carried), past, replaced: Arc::clone(&replaced) };
             let mut part = Report::default();
             let step = tokio::task::spawn_blocking(move || {
                 let compared = Day::new(&metrics, interactions, &costs, feedback).and_then(|day| day.compare(basis, &mut part));
@@ -88,6 +93,24 @@ impl Lake {
             report.find("numbers", place, problem);
         }
         Ok(())
+    }
+
+    /// Feedback that later feedback with the same id replaced, as far as the keeper has taken it back.
+    async fn replaced_feedback(&self, fold: &Fold, report: &mut Report) -> Result<HashSet<Position>, Error> {
+        let mut replaced = Replaced::default();
+        for number in fold.cursor(KEEP) + 1..fold.next_number() {
+            if let Ok(Some(entry)) = self.read_entry(number).await {
+                replaced.is_not_taken_back(entry.id);
+            }
+        }
+        for date in fold.files().get(FEEDBACK.name).into_iter().flat_map(BTreeMap::keys) {
+            for arrays in self.read_day(fold, &FEEDBACK, date, report).await? {
+                if let Err(error) = replaced.add(&Columns { table: &FEEDBACK, arrays: &arrays }) {
+                    report.find("numbers", date, format!("cannot be recomputed: {error}"));
+                }
+            }
+        }
+        Ok(replaced.finish())
     }
 
     /// Scores the stored answers again, file by file.

@@ -17,7 +17,7 @@ use crate::evaluate::{Carried, MetricRow, Recomputation, Reference, StoredAnswer
 use crate::event::{Input, Safety, SafetyStage, Text, Timestamp};
 use crate::ingest::{FeedbackScale, SCORE_COLUMNS, polarity};
 use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
-use crate::lake::tables::{Columns, Costs};
+use crate::lake::tables::{Columns, Costs, Position};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
     Answer, AnswerState, Category, CostStatus, Dimension, Group, Inputs, Metric, Registry, StatusClass, billionths, micros_from_ms,
@@ -96,6 +96,8 @@ pub(super) struct Basis {
     pub(super) carried: Carried,
     /// Whether that is all that the service had.
     pub(super) past: Past,
+    /// Feedback that later feedback with the same id replaced.
+    pub(super) replaced: Arc<HashSet<Position>>,
 }
 
 /// Whether the dates before are all there.
@@ -232,7 +234,7 @@ impl Day {
                 recomputation.answer(at, &columns.request_group(&group_by, row)?, scorer.as_ref(), &stored);
             }
         }
-        last = last.max(self.add_feedback(&basis.scales, &mut recomputation)?);
+        last = last.max(self.add_feedback(&basis.scales, &basis.replaced, &mut recomputation)?);
         let through = last.plus(2 * Timestamp::DAY_US);
         Ok(recomputation.finish(&Input::ALL.map(|input| (input, through)).into(), registry, basis.reference))
     }
@@ -250,13 +252,14 @@ impl Day {
     fn add_feedback(
         &self,
         scales: &BTreeMap<String, FeedbackScale>,
+        replaced: &HashSet<Position>,
         recomputation: &mut Recomputation,
     ) -> Result<Timestamp, ArrowError> {
         let mut last = Timestamp(0);
         for arrays in &self.feedback {
             let columns = Columns { table: &FEEDBACK, arrays };
             for row in 0..columns.array("event_time")?.len() {
-                if columns.integer("revision", row)? != Some(0) {
+                if columns.integer("revision", row)? != Some(0) || replaced.contains(&columns.position(row)?) {
                     continue;
                 }
                 let at = columns.time("event_time", row)?;
