@@ -19,6 +19,7 @@ mod partial;
 pub mod reference;
 pub mod registry;
 mod status;
+mod window;
 
 pub use accumulate::{Accumulator, CellsAt};
 pub use bleu::{BLEU_ORDERS, BleuCounts};
@@ -34,5 +35,6 @@ pub use observe::{
     observe_feedback, observe_praise, observe_safety,
 };
 pub use partial::{Measure, Partial, PartialRow, PartialSet};
-pub use registry::{Direction, Field, Inputs, Metric, Registry, Signal, Window};
+pub use registry::{Direction, Field, Inputs, Metric, Registry, Signal};
 pub use status::{StatusClass, classify, status_class};
+pub use window::Window;

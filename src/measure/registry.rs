@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::composed::{Composed, RawComposed};
-use super::{Edges, Measure, family};
-use crate::event::{Input, Timestamp};
+use super::{Edges, Measure, Window, family};
+use crate::event::Input;
 
 /// The registry that is part of the program.
 pub const METRICS_YAML: &str = include_str!("../../schemas/metrics.yaml");
@@ -41,56 +41,6 @@ pub enum Direction {
     LowerIsBetter,
     /// Neither.
     Neutral,
-}
-
-/// Length of a published window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Window {
-    /// One minute: one pane.
-    #[serde(rename = "1m")]
-    Minute,
-    /// Fifteen minutes.
-    #[serde(rename = "15m")]
-    Quarter,
-    /// One hour.
-    #[serde(rename = "1h")]
-    Hour,
-    /// One day in UTC.
-    #[serde(rename = "1d")]
-    Day,
-}
-
-impl Window {
-    /// All lengths, ascending.
-    pub const ALL: [Self; 4] = [Self::Minute, Self::Quarter, Self::Hour, Self::Day];
-
-    /// Length in microseconds.
-    #[must_use]
-    pub const fn us(self) -> i64 {
-        match self {
-            Self::Minute => Timestamp::MINUTE_US,
-            Self::Quarter => 15 * Timestamp::MINUTE_US,
-            Self::Hour => Timestamp::HOUR_US,
-            Self::Day => Timestamp::DAY_US,
-        }
-    }
-
-    /// Length in seconds.
-    #[must_use]
-    pub const fn seconds(self) -> i64 {
-        self.us() / Timestamp::SECOND_US
-    }
-
-    /// As written in the registry.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Minute => "1m",
-            Self::Quarter => "15m",
-            Self::Hour => "1h",
-            Self::Day => "1d",
-        }
-    }
 }
 
 /// A set of inputs.
