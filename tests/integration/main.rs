@@ -10,6 +10,8 @@ mod support;
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod agreement_expected;
+#[cfg(test)]
 mod agreement_lake;
 #[cfg(test)]
 mod agreement_windows;
