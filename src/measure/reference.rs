@@ -44,6 +44,12 @@ Bins are fixed from the reference. Without drift PSI is about (B - 1)(1/n + 1/m)
 share of answers without a value is a metric of its own. How these definitions differ from those of Evidently and NannyML:
 [agreement.md](agreement.md).
 
+**References and labels.** `reference.*` and `classification.*` exist where gateway logs bring a `reference` (the expected answer) or a
+`label` (the true class); other records cost nothing for them. `groundwire score` prints them per answer under the same names, where
+one answer has them, and besides `reference.rouge_1.precision`, `.recall` and `.stemmed` (F-measure with Porter's stemmer; likewise
+`rouge_2`, `rouge_l`, `rouge_lsum`), `classification.confidence`, and, of the lists of vectors `response_token_embeddings` and
+`reference_token_embeddings`, `reference.bertscore_precision`, `_recall` and `_f1`. What they agree with: [agreement.md](agreement.md).
+
 Rules read metrics over any length of time, not only over published windows: always from exact sums, never as a mean of means.
 ";
 
