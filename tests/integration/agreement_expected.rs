@@ -42,7 +42,7 @@ fn windows_of_references_and_labels_are_what_the_libraries_say_of_the_stored_row
     std::fs::write(&config, CONFIG).unwrap();
     let config = config.to_str().unwrap();
     let mut service = Service::start_with(["run", "--config", config], &[KEY]);
-    let status = service.wait_exit(Duration::from_secs(240));
+    let status = service.wait_exit(Duration::from_mins(4));
     assert!(status.success(), "{}", service.lines().join("\n"));
 
     let views = service::output(["views", "--engine", "duckdb", "--lake", folder.join("lake").to_str().unwrap()]);
