@@ -11,7 +11,7 @@ use groundwire::log::{Entry, FORMAT, Health, Kind, Outcomes};
 use crate::support::kafka::Broker;
 use crate::support::setting::{Options, PARTITIONS, Setting, entries};
 use crate::support::smtp::{Encryption, Received, Server};
-use crate::support::{scratch, traffic};
+use crate::support::{project, python, scratch, traffic};
 
 const LOGIN: (&str, &str) = ("groundwire", "secret of the mail server");
 const RECIPIENTS: [&str; 2] = ["oncall@example.com", "second@example.com"];
@@ -27,7 +27,7 @@ groups:
         metric: error_rate
         by: [tenant]
         over: 5m
-        expr: value >= 0.3
+        expr: value >= 0.5
         for: 2m
         keep_firing_for: 3m
         min_samples: 10
@@ -35,7 +35,26 @@ groups:
           summary: \"{{ labels.tenant }}\"
           description: \"Requests fail.\"
           runbook_url: https://example.com/runbooks/errors
+      - alert: ErrorsRise
+        severity: info
+        metric: error_rate
+        by: [tenant]
+        over: 10m
+        expr: delta >= 0.25
+        for: 3m
+        keep_firing_for: 5m
+        min_samples: 20
+        baseline: { kind: trailing, window: 20m, gap: 5m, min_samples: 60 }
+        annotations:
+          summary: \"{{ labels.tenant }}\"
+          description: \"More requests fail than before.\"
 ";
+
+/// The same rules for `alerts_oracle.py`, in minutes.
+const RULES: &str = r#"[
+    {"alert": "Errors", "over": 5, "value": 0.5, "for": 2, "keep": 3, "min_samples": 10},
+    {"alert": "ErrorsRise", "over": 10, "delta": 0.25, "for": 3, "keep": 5, "min_samples": 20, "window": 20, "gap": 5, "base_samples": 60}
+]"#;
 
 /// A setting whose alerts go to a mail server.
 fn with_mail<'b>(broker: &'b Broker, server: &Server, folder: &tempfile::TempDir) -> Setting<'b> {
@@ -81,11 +100,12 @@ fn a_service_that_dies_before_or_after_it_sends_leaves_nobody_untold() {
     let folder = scratch("crash");
     let setting = with_mail(Broker::shared(), &server, &folder);
     let mut copies_before = 0;
-    for (minute, point) in (0..).step_by(60).zip(POINTS) {
+    for (minute, point) in (0..).step_by(100).zip(POINTS) {
         let tenant = format!("tenant-{point}");
-        setting.send_all(&traffic::steady(&tenant, PARTITIONS, minute..minute + 20, traffic::Health::Failing));
+        setting.send_all(&traffic::steady(&tenant, PARTITIONS, minute..minute + 40, traffic::Health::Well));
+        setting.send_all(&traffic::steady(&tenant, PARTITIONS, minute + 40..minute + 60, traffic::Health::Failing));
         setting.run_until_it_dies_at(point);
-        setting.send_all(&traffic::steady(&tenant, PARTITIONS, minute + 20..minute + 60, traffic::Health::Well));
+        setting.send_all(&traffic::steady(&tenant, PARTITIONS, minute + 60..minute + 100, traffic::Health::Well));
         setting.run_until_drained();
 
         let received = server.received();
@@ -96,7 +116,7 @@ fn a_service_that_dies_before_or_after_it_sends_leaves_nobody_untold() {
         copies_before += copies.len();
         assert_eq!(received.len(), copies_before, "only {tenant} is news after {point}");
     }
-    setting.send_all(&traffic::closing(PARTITIONS, 60 * i64::try_from(POINTS.len()).expect("few")));
+    setting.send_all(&traffic::closing(PARTITIONS, 100 * i64::try_from(POINTS.len()).expect("few")));
     setting.run_until_drained();
 
     let mut received: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
@@ -116,6 +136,10 @@ fn a_service_that_dies_before_or_after_it_sends_leaves_nobody_untold() {
         assert!(copies.iter().all(|copy| *copy == copies[0]), "repeats of {id} to {recipient} differ:\n{copies:#?}");
     }
     setting.assert_equal_to_a_recomputation();
+    let script = fs::read_to_string(project().join("tests/integration/alerts_oracle.py")).expect("part of the project");
+    let report = python::json(&script, &[&setting.lake().display().to_string(), RULES]);
+    assert_eq!(report["differences"], serde_json::json!([]), "{report:#}");
+    assert_eq!(report["transitions"], 2 * 4 * POINTS.len());
 }
 
 /// An entry as an idle process writes it.

@@ -329,7 +329,7 @@ impl State {
             incident.worst = Some(value);
             incident.worst_at = t;
         }
-        let much_worse = incident.told.is_some_and(|told| badness >= told * MUCH_WORSE) && t.0 - incident.told_at.0 >= rule.over_us;
+        let much_worse = incident.told.is_some_and(|told| badness > told * MUCH_WORSE) && t.0 - incident.told_at.0 >= rule.over_us;
         if verdict == Verdict::Breach && alert.machine.phase == Phase::Firing && much_worse {
             self.notify(moment, alert, Kind::Update, None);
         }
