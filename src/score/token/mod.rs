@@ -7,10 +7,11 @@
 //!
 //! Linear in the length of the text whatever it holds, and nothing is allocated per token once the buffers have grown.
 
+mod term;
+
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::boundary::{number_end, split_ascii, word_end};
-use super::fold::fold;
 use super::hash::{self, KeyMap};
 use super::language::{self, Evidence};
 use super::layout::{
@@ -18,8 +19,8 @@ use super::layout::{
     names_source, without_closers,
 };
 use super::lexicon::{Lexicon, Marks, RARE};
-use super::number::{decimal, end_of_years, number_key, scale};
-use super::stem::stem;
+
+pub(super) use term::YEAR_WEIGHT;
 
 /// What a token is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,11 +102,6 @@ pub(super) struct Text {
     /// Inside a citation that holds spaces, such as `[1, 2]`.
     in_citation: bool,
 }
-
-/// Token weight of a pair of characters: two of them weigh about as much as a middling word.
-const PAIR_WEIGHT: f32 = 4.0;
-/// Words of a language whose frequencies are not known.
-const FOREIGN_WEIGHT: f32 = 8.0;
 
 impl Text {
     /// Empties the buffers and gives back what a giant text made them grow to.
@@ -293,23 +289,6 @@ impl Text {
         }
     }
 
-    /// A number; `401(k)` is read as `401k`. Returns where it ends.
-    fn figures(&mut self, bytes: &[u8], at: usize, end: usize, base: usize, lexicon: &Lexicon) -> usize {
-        if let Some([b'(', letter, b')', ..]) = bytes.get(end..)
-            && letter.is_ascii_alphabetic()
-        {
-            let mut joined = std::mem::take(&mut self.joined);
-            joined.clear();
-            joined.extend_from_slice(bytes.get(at..end).unwrap_or_default());
-            joined.push(*letter);
-            self.number(&joined, base + at, lexicon);
-            self.joined = joined;
-            return end + 3;
-        }
-        self.number(bytes.get(at..end).unwrap_or_default(), base + at, lexicon);
-        end
-    }
-
     /// A placeholder becomes one token, a citation none; anything else is read on behind the bracket.
     fn bracket(&mut self, bytes: &[u8], at: usize, base: usize) -> usize {
         let rest = bytes.get(at + 1..).unwrap_or_default();
@@ -414,169 +393,6 @@ impl Text {
         }
         self.finish_pair(&mut previous, base);
     }
-
-    /// A run of one character of a script without spaces still is a token.
-    fn finish_pair(&mut self, previous: &mut Option<(usize, char, bool)>, base: usize) {
-        if let Some((at, letter, false)) = previous.take() {
-            self.pair(letter, '\0', base + at + letter.len_utf8());
-        }
-    }
-
-    fn pair(&mut self, first: char, second: char, end: usize) {
-        self.push(Token {
-            key: hash::pair(u64::from(u32::from(first)), u64::from(u32::from(second))),
-            end: offset(end),
-            segment: 0,
-            weight: PAIR_WEIGHT,
-            kind: Kind::Pair,
-            function_in: 0,
-            marks: if matches!(first, '不' | '没' | '無' | '无' | '非') { Marks::NEGATES } else { Marks::NONE },
-        });
-    }
-
-    /// Figures of other scripts, by value; digits that the rules of segmentation set apart one by one are joined.
-    fn foreign_number(&mut self, part: &str, start: usize, lexicon: &Lexicon) {
-        let mut figures = std::mem::take(&mut self.joined);
-        figures.clear();
-        figures.extend(part.chars().filter_map(|letter| match letter {
-            '٫' | '.' => Some(b'.'),
-            _ => digit(letter).map(|value| b'0' + value),
-        }));
-        self.number(&figures, start, lexicon);
-        if let Some(token) = self.tokens.last_mut() {
-            token.end = offset(start + part.len());
-        }
-        self.joined = figures;
-    }
-
-    fn foreign_word(&mut self, part: &str, start: usize, lexicon: &Lexicon) {
-        fold(part, &mut self.lower);
-        let capital = part.chars().next().is_some_and(char::is_uppercase);
-        let first = part.chars().next().unwrap_or('a');
-        self.lowered(start, start + part.len(), first, capital, lexicon);
-    }
-
-    fn word(&mut self, word: &[u8], start: usize, lexicon: &Lexicon) {
-        self.lower.clear();
-        self.lower.extend(word.iter().filter(|byte| **byte != b'.').map(u8::to_ascii_lowercase));
-        let capital = word.first().is_some_and(u8::is_ascii_uppercase);
-        self.lowered(start, start + word.len(), 'a', capital, lexicon);
-    }
-
-    fn lowered(&mut self, start: usize, end: usize, first: char, capital: bool, lexicon: &Lexicon) {
-        if self.lower.ends_with(b"'s") {
-            let length = self.lower.len() - 2;
-            if length > 2 {
-                self.lower.truncate(length);
-            }
-        }
-        let word = hash::bytes(&self.lower);
-        let opens = std::mem::take(&mut self.opens) || self.open_first as usize == self.tokens.len();
-        let mut token = Token {
-            key: word,
-            end: offset(end),
-            segment: 0,
-            weight: RARE,
-            kind: Kind::Word,
-            function_in: 0,
-            marks: if capital && !opens && !self.is_title { Marks::CAPITAL } else { Marks::NONE },
-        };
-        if let Some(entry) = lexicon.look_up(word) {
-            token.key = entry.key;
-            token.weight = entry.weight;
-            token.function_in = entry.function_in;
-            token.marks = token.marks.with(entry.marks);
-            self.first_person += u32::from(entry.marks.has(Marks::FIRST_PERSON));
-            if entry.marks.has(Marks::NUMBER)
-                && let Some((mantissa, power)) = lexicon.number(word)
-            {
-                token.kind = Kind::Number;
-                token.weight = if power == 0 && mantissa < 10 { SPELLED_NUMBER_WEIGHT } else { NUMBER_WEIGHT };
-                token.key = number_key(u64::from(mantissa), i32::from(power));
-                self.last_number = (u64::from(mantissa), i32::from(power));
-            }
-        } else {
-            stem(&self.lower, &mut self.stemmed);
-            token.key = hash::bytes(&self.stemmed);
-        }
-        if token.marks.has(Marks::NEGATES) && opens && self.lower == b"no" {
-            // The answer to a question, not a negation of the next word.
-            token.marks = Marks::NONE;
-        }
-        self.negated_form(token.key, lexicon);
-        self.evidence.see(first, token.function_in);
-        if let Some(power) = scale(&self.lower)
-            && let Some(previous) = self.tokens.last_mut()
-            && previous.kind == Kind::Number
-            && start.saturating_sub(previous.end as usize) <= 1
-        {
-            previous.key = number_key(self.last_number.0, self.last_number.1 + i32::from(power));
-            previous.end = offset(end);
-            return;
-        }
-        self.push(token);
-    }
-
-    /// Notes `un…` and `non…` before a known word.
-    fn negated_form(&mut self, key: u64, lexicon: &Lexicon) {
-        let rest = self.lower.strip_prefix(b"un").or_else(|| self.lower.strip_prefix(b"non"));
-        if let Some(rest) = rest
-            && rest.len() > 3
-            && let Some(entry) = lexicon.look_up(hash::bytes(rest))
-            && entry.function_in == 0
-        {
-            self.prefixed.insert(key, entry.key);
-            self.prefixed.insert(entry.key, key);
-        }
-    }
-
-    fn number(&mut self, digits: &[u8], start: usize, lexicon: &Lexicon) {
-        let split = digits.iter().rposition(u8::is_ascii_digit).map_or(0, |at| at + 1);
-        let (figures, suffix) = digits.split_at_checked(split).unwrap_or((digits, &[]));
-        let end = start + digits.len();
-        self.lower.clear();
-        self.lower.extend(suffix.iter().map(u8::to_ascii_lowercase));
-        let joined = figures.iter().any(u8::is_ascii_alphabetic);
-        let power = match self.lower.as_slice() {
-            b"" | b"s" | b"th" | b"st" | b"nd" | b"rd" => Some(0),
-            b"k" => Some(3),
-            b"m" | b"mn" => Some(6),
-            b"b" | b"bn" => Some(9),
-            _ => None,
-        };
-        let (Some(power), false) = (power, joined) else {
-            // Letters and digits together, as in a model's name: a word.
-            self.word(digits, start, lexicon);
-            return;
-        };
-        let (mut mantissa, exponent, places) = decimal(figures);
-        if places == 2 && self.tokens.last().is_some_and(|token| token.kind == Kind::Number && start - token.end as usize <= 3) {
-            mantissa = end_of_years(self.last_number, mantissa).unwrap_or(mantissa);
-        }
-        self.last_number = (mantissa, exponent + power);
-        // `Passage 2` names a source.
-        let is_label = power == 0 && places <= 2 && self.tokens.last().is_some_and(|token| lexicon.is_source(token.key));
-        self.push(Token {
-            key: number_key(mantissa, exponent + power),
-            end: offset(end),
-            segment: 0,
-            weight: if places == 1 {
-                SMALL_NUMBER_WEIGHT
-            } else if exponent + power == 0 && (1000..2100).contains(&mantissa) {
-                YEAR_WEIGHT
-            } else {
-                NUMBER_WEIGHT
-            },
-            kind: if is_label { Kind::Function } else { Kind::Number },
-            function_in: 0,
-            marks: Marks::NONE,
-        });
-    }
-
-    fn push(&mut self, mut token: Token) {
-        token.segment = offset(self.segments.len());
-        self.tokens.push(token);
-    }
 }
 
 /// Whether the letter's script writes sentences without stops, with a space behind them.
@@ -587,12 +403,8 @@ fn is_without_stops(letter: char) -> bool {
 /// Tokens of such a script that a sentence has at least; a space behind fewer parts phrases.
 const PHRASE: usize = 16;
 
-const NUMBER_WEIGHT: f32 = 9.0;
-/// What may be a year weighs less, which tells it from other numbers.
-pub(super) const YEAR_WEIGHT: f32 = 8.5;
-const SMALL_NUMBER_WEIGHT: f32 = 6.0;
-/// Small numbers in words often count what the answer itself lists.
-const SPELLED_NUMBER_WEIGHT: f32 = 3.0;
+/// Words of a language whose frequencies are not known.
+const FOREIGN_WEIGHT: f32 = 8.0;
 
 /// Byte offsets and counts fit in 32 bits: texts above the limit are not read.
 #[expect(clippy::cast_possible_truncation, reason = "texts are bounded far below 4 GiB")]
