@@ -3,10 +3,10 @@
 use crate::measure::{Compared, billionths};
 use crate::score::reference::{ReferenceScores, compare};
 
-/// Compares an answer with its reference.
+/// Compares an answer with its reference; `None` where a text is too long.
 #[must_use]
-pub fn compared(response: &str, reference: &str) -> Compared {
-    let ReferenceScores { bleu, chrf, rouge, meteor_exact_stem, tokens } = compare(response, reference);
+pub fn compared(response: &str, reference: &str) -> Option<Compared> {
+    let ReferenceScores { bleu, chrf, rouge, meteor_exact_stem, tokens } = compare(response, reference)?;
     let scores = [
         Some(bleu.sentence()),
         Some(chrf),
@@ -17,5 +17,5 @@ pub fn compared(response: &str, reference: &str) -> Compared {
         Some(meteor_exact_stem),
         Some(tokens.f1),
     ];
-    Compared { bleu, scores: scores.map(|score| score.map(billionths)), is_exact: tokens.is_exact }
+    Some(Compared { bleu, scores: scores.map(|score| score.map(billionths)), is_exact: tokens.is_exact })
 }

@@ -283,8 +283,9 @@ impl Work {
     /// Compares the answer with its reference, where both are there.
     fn compare(&mut self, texts: &Texts<'_>, row: &mut Interaction) {
         let (Some(response), Some(reference)) = (texts.at(RESPONSE), texts.at(REFERENCE)) else { return };
+        let Some(compared) = compared(response, reference) else { return };
         let all = &mut self.open.rows.interactions.compared;
-        all.push(compared(response, reference));
+        all.push(compared);
         row.compared = u32::try_from(all.len()).ok().and_then(NonZeroU32::new);
     }
 

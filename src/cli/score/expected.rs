@@ -95,8 +95,8 @@ struct OfReference {
 
 impl OfReference {
     fn new(response: Option<&str>, reference: &str) -> Self {
-        let Some(response) = response else { return Self::default() };
-        let scores = reference::compare(response, reference);
+        let compared = response.and_then(|response| Some((response, reference::compare(response, reference)?)));
+        let Some((response, scores)) = compared else { return Self::default() };
         let RougeScores { one, two, l, lsum } = scores.rouge;
         let stemmed = rouge(response, reference, Stemming::Porter);
         Self {

@@ -71,7 +71,7 @@ impl Rescorer {
             if let Some(reference) = columns.text("reference", row)? {
                 let again = compared(response.unwrap_or_default(), reference);
                 let stored = super::expected::compared(&columns, row)?;
-                if stored != Some(again) {
+                if stored != again {
                     problems.push((
                         format!("{place}, request `{request}`"),
                         format!("comparison with the reference {again:?}, stored {stored:?}"),

@@ -4,7 +4,7 @@
 //! nltk, the script of `SQuAD`. What a variant leaves open (tokenizer, smoothing, stemmer) is as that implementation has it
 //! by default and stated in the module. All scores are 0–1.
 //!
-//! Guaranteed: any text has a score, none panics; time is n log n in the length of the texts, and for the longest common subsequences
+//! Guaranteed: any text of up to 256 KiB has a score, none panics; time is n log n in the length of the texts, and for the longest common subsequences
 //! bounded by a limit on words. Not done: several references for one answer, synonyms, running a model.
 
 mod bertscore;
@@ -42,16 +42,22 @@ pub struct ReferenceScores {
     pub tokens: TokenMatch,
 }
 
-/// Compares an answer with its reference.
+/// Bytes of a text beyond which it is not compared.
+const BYTES_MOST: usize = 256 * 1024;
+
+/// Compares an answer with its reference; `None` where one of them is longer than 256 KiB.
 #[must_use]
-pub fn compare(response: &str, reference: &str) -> ReferenceScores {
-    ReferenceScores {
+pub fn compare(response: &str, reference: &str) -> Option<ReferenceScores> {
+    if response.len().max(reference.len()) > BYTES_MOST {
+        return None;
+    }
+    Some(ReferenceScores {
         bleu: bleu_counts(response, reference),
         chrf: chrf(response, reference),
         rouge: rouge(response, reference, Stemming::None),
         meteor_exact_stem: meteor_exact_stem(response, reference),
         tokens: token_match(response, reference),
-    }
+    })
 }
 
 #[cfg(test)]
