@@ -15,6 +15,8 @@ pub(super) type MeasureSet = u128;
 
 const _: () = assert!(measures::COUNT <= MeasureSet::BITS as usize, "a set has a bit for every measure");
 
+const _: () = assert!(measures::COUNT <= MeasureSet::BITS as usize, "a set of measures must have a bit for each");
+
 /// The bit of a measure.
 pub(super) const fn bit(measure: Measure) -> MeasureSet {
     1 << measure.0

@@ -225,6 +225,44 @@ measures! {
     QUOTA_REQUESTS_LEFT = 91, "quota.requests_left", Gateway, 1, None, false;
     /// Positive feedback of any name, by the answer's time, in the answer's own group.
     ANSWER_PRAISED = 92, "answer.praised", Feedback, 1, None, false;
+    /// Prompts checked for hate; bad are the flagged.
+    SAFETY_HATE_PROMPT = 93, "content_safety.hate.prompt", Gateway, 1, None, false;
+    /// Responses checked for hate; bad are the flagged.
+    SAFETY_HATE_RESPONSE = 94, "content_safety.hate.response", Gateway, 1, None, false;
+    /// Prompts checked for self-harm; bad are the flagged.
+    SAFETY_SELF_HARM_PROMPT = 95, "content_safety.self_harm.prompt", Gateway, 1, None, false;
+    /// Responses checked for self-harm; bad are the flagged.
+    SAFETY_SELF_HARM_RESPONSE = 96, "content_safety.self_harm.response", Gateway, 1, None, false;
+    /// Prompts checked for sexual content; bad are the flagged.
+    SAFETY_SEXUAL_PROMPT = 97, "content_safety.sexual.prompt", Gateway, 1, None, false;
+    /// Responses checked for sexual content; bad are the flagged.
+    SAFETY_SEXUAL_RESPONSE = 98, "content_safety.sexual.response", Gateway, 1, None, false;
+    /// Prompts checked for violence; bad are the flagged.
+    SAFETY_VIOLENCE_PROMPT = 99, "content_safety.violence.prompt", Gateway, 1, None, false;
+    /// Responses checked for violence; bad are the flagged.
+    SAFETY_VIOLENCE_RESPONSE = 100, "content_safety.violence.response", Gateway, 1, None, false;
+    /// Prompts checked for attempts to break the model's rules; bad are the flagged.
+    SAFETY_JAILBREAK_PROMPT = 101, "content_safety.jailbreak.prompt", Gateway, 1, None, false;
+    /// Responses checked for attempts to break the model's rules; bad are the flagged.
+    SAFETY_JAILBREAK_RESPONSE = 102, "content_safety.jailbreak.response", Gateway, 1, None, false;
+    /// Prompts checked for anything else; bad are the flagged.
+    SAFETY_OTHER_PROMPT = 103, "content_safety.other.prompt", Gateway, 1, None, false;
+    /// Responses checked for anything else; bad are the flagged.
+    SAFETY_OTHER_RESPONSE = 104, "content_safety.other.response", Gateway, 1, None, false;
+    /// Checked requests whose most severe finding is low.
+    SAFETY_WORST_LOW = 105, "content_safety.worst_low", Gateway, 1, None, false;
+    /// Checked requests whose most severe finding is medium.
+    SAFETY_WORST_MEDIUM = 106, "content_safety.worst_medium", Gateway, 1, None, false;
+    /// Checked requests whose most severe finding is high.
+    SAFETY_WORST_HIGH = 107, "content_safety.worst_high", Gateway, 1, None, false;
+    /// Groundedness of answers of at most 32 tokens.
+    GROUNDEDNESS_UPTO_32 = 108, "groundedness.upto_32", Gateway, BILLION, None, true;
+    /// Groundedness of answers of 33 to 128 tokens.
+    GROUNDEDNESS_UPTO_128 = 109, "groundedness.upto_128", Gateway, BILLION, None, true;
+    /// Groundedness of answers of 129 to 512 tokens.
+    GROUNDEDNESS_UPTO_512 = 110, "groundedness.upto_512", Gateway, BILLION, None, true;
+    /// Groundedness of answers of more than 512 tokens.
+    GROUNDEDNESS_ABOVE_512 = 111, "groundedness.above_512", Gateway, BILLION, None, true;
 }
 
 /// What was measured of these may change later: a new price table, or feedback that replaces an earlier one.
@@ -281,7 +319,7 @@ mod tests {
         for (place, info) in ALL.iter().enumerate() {
             assert_eq!(Measure::named(info.name).map(Measure::index), Some(place), "{}", info.name);
         }
-        assert_eq!(ANSWER_PRAISED.index() + 1, COUNT);
+        assert_eq!(GROUNDEDNESS_ABOVE_512.index() + 1, COUNT);
         assert_eq!(Measure::new(u16::try_from(COUNT).unwrap()), None);
     }
 }

@@ -18,6 +18,7 @@ mod observe;
 mod partial;
 pub mod reference;
 pub mod registry;
+mod safety;
 mod status;
 mod window;
 
@@ -32,9 +33,10 @@ pub use histogram::{Category, Edges, HistogramSum, add_bins, quantile, quantiles
 pub use measures::MeasureInfo;
 pub use observe::{
     Answer, AnswerState, CostStatus, EndedRun, Polarity, SCORES, billionths, micros_from_ms, observe_answer_feedback,
-    observe_feedback, observe_praise, observe_safety,
+    observe_feedback, observe_praise,
 };
 pub use partial::{Measure, Partial, PartialRow, PartialSet};
 pub use registry::{Direction, Field, Inputs, Metric, Registry, Signal};
+pub use safety::observe_safety;
 pub use status::{StatusClass, classify, status_class};
 pub use window::Window;

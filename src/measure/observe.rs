@@ -4,7 +4,6 @@
 //! and which time an event belongs to is the caller's to say.
 
 use super::{Category, Measure, StatusClass, accumulate::CellsAt, measures};
-use crate::event::Safety;
 
 /// Milliseconds to microseconds.
 #[must_use]
@@ -115,6 +114,16 @@ pub const SCORES: [Measure; 7] = [
     measures::COMPLETENESS,
 ];
 
+/// The measure of groundedness of answers of about this length, in tokens.
+const fn length_band(tokens: i64) -> Measure {
+    match tokens {
+        ..=32 => measures::GROUNDEDNESS_UPTO_32,
+        33..=128 => measures::GROUNDEDNESS_UPTO_128,
+        129..=512 => measures::GROUNDEDNESS_UPTO_512,
+        _ => measures::GROUNDEDNESS_ABOVE_512,
+    }
+}
+
 /// What is measured of one request with its answer. `None` is unknown, never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -196,6 +205,9 @@ impl Answer {
         cells.add_if(measures::ANSWER_LENGTH, self.answer_length);
         if let Some(state) = self.state {
             cells.count(state.measure());
+            if let (Some(length), [Some(groundedness), ..]) = (self.answer_length, self.scores) {
+                cells.add(length_band(length), groundedness);
+            }
             for (measure, score) in SCORES.into_iter().zip(self.scores) {
                 cells.add_or_null(measure, score);
             }
@@ -246,62 +258,6 @@ impl Answer {
         };
         self.quota.into_iter().filter_map(share).min()
     }
-}
-
-/// Adds the findings of content-safety checks of one request. A category is flagged if the content was withheld or detected,
-/// or, where neither is said, if its severity is medium, high or a number of at least 4 (Azure AI Content Safety's default).
-pub fn observe_safety(findings: &[Safety<'_>], cells: &mut CellsAt<'_>) {
-    if findings.is_empty() {
-        return;
-    }
-    let mut flagged_by_category = [None; 6];
-    for finding in findings {
-        let flagged = match (finding.filtered, finding.detected) {
-            (None, None) => finding.severity.as_deref().is_some_and(is_severe),
-            (filtered, detected) => filtered == Some(true) || detected == Some(true),
-        };
-        let slot = &mut flagged_by_category[category(&finding.category)];
-        *slot = Some(slot.unwrap_or(false) || flagged);
-    }
-    let any = flagged_by_category.contains(&Some(true));
-    for (measure, flagged) in CATEGORIES.into_iter().zip(flagged_by_category).chain([(measures::SAFETY_ANY, Some(any))]) {
-        match flagged {
-            Some(true) => cells.count_bad(measure),
-            Some(false) => cells.count(measure),
-            None => {}
-        }
-    }
-}
-
-const CATEGORIES: [Measure; 6] = [
-    measures::SAFETY_HATE,
-    measures::SAFETY_SELF_HARM,
-    measures::SAFETY_SEXUAL,
-    measures::SAFETY_VIOLENCE,
-    measures::SAFETY_JAILBREAK,
-    measures::SAFETY_OTHER,
-];
-
-/// Index into [`CATEGORIES`] of a checker's name for it.
-fn category(name: &str) -> usize {
-    const WORDS: [(&str, usize); 8] = [
-        ("hate", 0),
-        ("self", 1),
-        ("sex", 2),
-        ("violen", 3),
-        ("jailbreak", 4),
-        ("prompt_injection", 4),
-        ("attack", 4),
-        ("harassment", 0),
-    ];
-    let lower = name.to_ascii_lowercase();
-    WORDS.iter().find(|(word, _)| lower.contains(word)).map_or(5, |(_, at)| *at)
-}
-
-fn is_severe(severity: &str) -> bool {
-    severity.eq_ignore_ascii_case("medium")
-        || severity.eq_ignore_ascii_case("high")
-        || severity.parse::<f64>().is_ok_and(|level| level >= 4.0)
 }
 
 /// Whether feedback speaks for or against the answer.
@@ -420,20 +376,5 @@ mod tests {
         let run = EndedRun { failed: true, duration_us: None, rows_out: None, rows_failed: Some(3), published_us: Some(5) };
         let names: Vec<_> = observed(|cells| run.observe(cells)).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["pipeline.ended", "pipeline.rows_failed"]);
-    }
-
-    #[test]
-    fn safety_counts_each_category_once_per_request() {
-        let finding = |category: &'static str, severity: Option<&'static str>, filtered| Safety {
-            category: category.into(),
-            severity: severity.map(Into::into),
-            filtered,
-            ..Safety::default()
-        };
-        let findings =
-            [finding("Hate", Some("medium"), None), finding("hate", None, Some(false)), finding("violence", Some("2"), None)];
-        let rows = observed(|cells| observe_safety(&findings, cells));
-        let seen: Vec<_> = rows.iter().map(|(name, partial)| (*name, partial.n, partial.bad_n)).collect();
-        assert_eq!(seen, [("content_safety.any", 1, 1), ("content_safety.hate", 1, 1), ("content_safety.violence", 1, 0)]);
     }
 }
