@@ -167,7 +167,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .set("enable.partition.eof", "true")
         .set("fetch.queue.backoff.ms", "2")
         .set("isolation.level", "read_committed")
-        .set("queued.max.messages.kbytes", "65536")
+        .set("queued.max.messages.kbytes", "16384")
         .create()?;
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(30))?;
     let mut list = TopicPartitionList::new();

@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "groundwire.toml")]
     config: PathBuf,
-    /// End when everything there is has been read, committed and evaluated
+    /// End when everything in the partitions that this process is assigned has been read, committed and evaluated
     #[arg(long)]
     until_drained: bool,
 }
@@ -26,6 +26,9 @@ pub(super) struct Arguments {
 pub(super) const ABOUT: &str = "groundwire run --config groundwire.toml\n\n\
     Runs the service: reads the topics, scores and measures, writes Parquet, sends alerts. SIGTERM ends it in order, SIGHUP reads \
     the alert rules again. Log lines go to standard error";
+
+/// Threads that encode files and write them. Each keeps memory of the largest epoch it has encoded.
+const BLOCKING_THREADS: usize = 4;
 
 /// Time for the last signals to be exported.
 const EXPORT: Duration = Duration::from_secs(1);
@@ -44,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result {
     for warning in &loaded.warnings {
         tracing::warn!(setting = warning.key, "{}", warning.message);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(BLOCKING_THREADS).enable_all().build()?;
     let result = runtime.block_on(Box::pin(runtime::run(config, &secrets, until, telemetry, |_| ())));
     guard.shutdown(EXPORT);
     // Threads that wait for a broker or a store must not hold up the end.

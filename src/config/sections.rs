@@ -195,7 +195,7 @@ section! {
         epoch_interval: Duration = "10s" in "100ms".."5m",
         /// Results are committed early when so many bytes of rows have gathered. While the store takes no writes, one epoch of this
         /// size waits and the next one grows to it; then input waits.
-        epoch_bytes: Size = "64MiB" in "1MiB".."512MiB",
+        epoch_bytes: Size = "32MiB" in "1MiB".."512MiB",
         /// An idle process commits an empty entry this often, so that "no input" can be told from "not running".
         tick_interval: Duration = "60s" in "1s".."10m",
         /// The evaluator saves its state this often; a start replays at most so much.

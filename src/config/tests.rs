@@ -31,7 +31,7 @@ fn an_empty_file_gives_the_defaults() {
     assert_eq!(config.source.kind, SourceKind::Kafka);
     assert_eq!(config.source.kafka.brokers, ["127.0.0.1:9092"]);
     assert_eq!(config.lake.epoch_interval, Duration::from_secs(10));
-    assert_eq!(config.lake.epoch_bytes, Size(64 * 1024 * 1024));
+    assert_eq!(config.lake.epoch_bytes, Size(32 * 1024 * 1024));
     assert_eq!(config.lake.url.0, "/etc/groundwire/groundwire-data");
     assert_eq!(config.source.topics["user-feedback"], Topic { input: Some(Input::Feedback), text: TextStorage::Full });
     assert_eq!(config.measure.group_by.first(), Some(&Dimension::Tenant));

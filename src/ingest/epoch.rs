@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Rows, Span};
 use crate::event::{Timestamp, TopicPartition};
+use crate::join::IdHash;
 use crate::log::Outcomes;
 use crate::measure::PartialSet;
 
@@ -36,5 +37,5 @@ pub struct AnswerIds {
     /// Hash of (topic, tenant, request id).
     pub repeat: u128,
     /// Hashes of the ids, in the order of `join::IdKind`: request, span, response, trace, conversation.
-    pub ids: [Option<u128>; 5],
+    pub ids: [Option<IdHash>; 5],
 }

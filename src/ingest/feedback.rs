@@ -132,7 +132,7 @@ impl Work {
         // An answer that is rated twice is one rated answer, also after a restart and if the keeper matched the first.
         let repeat = rated_key(&self.hasher, &answer.request_id);
         if self.recent.note_rated(repeat) {
-            let nothing = Span { start: 0, len: 0 };
+            let nothing = Span::new(0, 0);
             self.open.ids.push(AnswerIds {
                 event_time: answer.event_time,
                 group: number,

@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 use super::expected::compared;
 use super::open::redaction_failed;
 use super::rows::{
-    ContextRow, FLOAT_COLUMNS, INTEGER_COLUMNS, Interaction, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span,
-    TEXT_COLUMNS, column,
+    Cells, ContextRow, FLOAT_COLUMNS, INTEGER_COLUMNS, Interaction, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, TEXT_COLUMNS,
+    column,
 };
 use super::{AnswerIds, Place, Settings, TextStorage, Work};
 use crate::decode::Rejected;
@@ -64,9 +64,9 @@ impl Work {
             event_time: log.event_time,
             symbols,
             texts: [None; TEXT_COLUMNS.len()],
-            integers: integers(log, place),
-            floats: [log.latency_ms, log.time_to_first_token_ms, log.cost_usd],
-            scores: [None; SCORE_COLUMNS.len()],
+            integers: integers(log, place).into(),
+            floats: [log.latency_ms, log.time_to_first_token_ms, log.cost_usd].into(),
+            scores: Cells::default(),
             refusal: None,
             contexts: (0, 0),
             sentences: (0, 0),
@@ -234,8 +234,8 @@ impl Work {
         row.symbols[STATE] = Some(interactions.symbols.intern(scores.state.as_str()));
         row.symbols[SCORER] = Some(interactions.symbols.intern(score::SCORER));
         row.symbols[LANGUAGE] = scores.language.map(|language| interactions.symbols.intern(language));
-        row.integers[ANSWER_LENGTH] = Some(i64::from(scores.answer_length_tokens));
-        row.integers[PROMPT_LENGTH] = scores.prompt_length_tokens.map(i64::from);
+        row.integers.set(ANSWER_LENGTH, Some(i64::from(scores.answer_length_tokens)));
+        row.integers.set(PROMPT_LENGTH, scores.prompt_length_tokens.map(i64::from));
         row.refusal = Some(scores.refusal);
         row.scores = [
             scores.groundedness,
@@ -246,7 +246,8 @@ impl Work {
             scores.utilization,
             scores.completeness,
         ]
-        .map(|score| score.map(|Score(billionths)| billionths));
+        .map(|score| score.map(|Score(billionths)| billionths))
+        .into();
         let first = length(&interactions.sentences);
         interactions.sentences.extend(scores.sentences.iter().map(|sentence| SentenceRow {
             start: sentence.start,
@@ -319,7 +320,7 @@ impl Work {
         if log.cost_usd.is_none() && cost.is_some() {
             row.symbols[PRICE_VERSION] = Some(open.rows.interactions.symbols.intern(settings.prices.version()));
         }
-        row.floats[COST] = log.cost_usd.or_else(|| cost.map(|billionths| billionths as f64 / 1e9));
+        row.floats.set(COST, log.cost_usd.or_else(|| cost.map(|billionths| billionths as f64 / 1e9)));
         let group = open.groups.number(&key, &mut open.rows.interactions.symbols, settings.groups_per_tenant);
         let mut cells = open.accumulator.at(log.event_time, group);
         Answer {
@@ -336,11 +337,11 @@ impl Work {
             cost,
             cost_status: Some(cost_status),
             quota: [(log.quota.limit_tokens, log.quota.remaining_tokens), (log.quota.limit_requests, log.quota.remaining_requests)],
-            prompt_length: row.integers[PROMPT_LENGTH],
-            answer_length: row.integers[ANSWER_LENGTH],
+            prompt_length: row.integers.get(PROMPT_LENGTH),
+            answer_length: row.integers.get(ANSWER_LENGTH),
             state: if scored { AnswerState::parse(self.scores.state.as_str()) } else { None },
             refusal: scored.then_some(self.scores.refusal),
-            scores: row.scores,
+            scores: row.scores.all(),
             language: if scored { self.scores.language.and_then(Category::of) } else { None },
             prediction: texts.get("prediction").and_then(Category::of),
         }

@@ -23,8 +23,8 @@ pub use expected::compared;
 pub use feedback::polarity;
 pub use late::{Late, LateAnswer};
 pub use rows::{
-    ContextRow, FLOAT_COLUMNS, FeedbackRow, INTEGER_COLUMNS, Interaction, Interactions, PipelineRow, REFERENCE_COLUMNS, RejectRow,
-    Rows, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, Symbol, Symbols, TEXT_COLUMNS, column,
+    Cells, ContextRow, FLOAT_COLUMNS, FeedbackRow, INTEGER_COLUMNS, Interaction, Interactions, PipelineRow, REFERENCE_COLUMNS,
+    RejectRow, Rows, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, Symbol, Symbols, TEXT_COLUMNS, column,
 };
 pub use settings::{FeedbackScale, Positive, Settings, TextStorage, Topic};
 
@@ -33,7 +33,7 @@ use self::partition::Partition;
 use crate::decode::redact::Redactor;
 use crate::decode::{self, Event, Rejected};
 use crate::event::{Input, Outcome, Reason, Record, Records, Timestamp, TopicPartition};
-use crate::join::{Duplicates, IdHasher, Recent};
+use crate::join::{Duplicates, IdHash, IdHasher, Recent};
 use crate::log::{InputHealth, Outcomes};
 use crate::measure::Group;
 use crate::score::Scorer;
@@ -97,7 +97,7 @@ impl Ingest {
     }
 
     /// Remembers an answer that an earlier epoch committed, so that a restart neither counts a repeat nor misses a match.
-    pub fn remember(&mut self, repeat: u128, ids: &[Option<u128>; 5], event_time: Timestamp, request_id: &str, group: &Group) {
+    pub fn remember(&mut self, repeat: u128, ids: &[Option<IdHash>; 5], event_time: Timestamp, request_id: &str, group: &Group) {
         if ids.iter().any(Option::is_some) {
             self.work.duplicates.is_repeat(repeat, event_time);
             let group = self.work.recent_groups.number(group);

@@ -81,20 +81,19 @@ impl Open {
     pub(super) fn take(&mut self) -> Epoch {
         self.last.clear();
         self.other_bytes = 0;
+        let size = self.rows.interactions.rows.len();
         let mut rows = std::mem::take(&mut self.rows);
+        let ids = std::mem::take(&mut self.ids);
+        // The next epoch is about as large.
+        self.rows.interactions.rows.reserve(size);
+        self.ids.reserve(size);
         rows.interactions.symbols.seal();
         let groups = std::mem::take(&mut self.groups).groups(&rows.interactions.symbols);
         let mut partials = self.accumulator.take(groups);
         if partials.rows.iter().any(|row| row.measure.info().scored) {
             partials.scorer = Some(SCORER.into());
         }
-        Epoch {
-            partials,
-            rows,
-            ids: std::mem::take(&mut self.ids),
-            outcomes: std::mem::take(&mut self.outcomes),
-            ..Epoch::default()
-        }
+        Epoch { partials, rows, ids, outcomes: std::mem::take(&mut self.outcomes), ..Epoch::default() }
     }
 }
 
@@ -103,7 +102,7 @@ pub(super) fn store(interactions: &mut Interactions, text: &str) -> Span {
     let start = u32::try_from(interactions.text.len()).unwrap_or(u32::MAX);
     let len = u32::try_from(text.len()).unwrap_or(0);
     interactions.text.push_str(text);
-    Span { start, len }
+    Span::new(start, len)
 }
 
 /// Nothing of an event that could not be redacted may be kept.

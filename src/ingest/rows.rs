@@ -78,13 +78,73 @@ impl Symbols {
     }
 }
 
-/// A stretch of [`Interactions::text`].
+/// A stretch of [`Interactions::text`]. Eight bytes, absent or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// First byte.
-    pub start: u32,
-    /// Number of bytes.
-    pub len: u32,
+    start: u32,
+    /// Number of bytes, plus one.
+    end: NonZeroU32,
+}
+
+impl Span {
+    /// Of so many bytes from a place.
+    #[must_use]
+    pub const fn new(start: u32, len: u32) -> Self {
+        Self { start, end: NonZeroU32::MIN.saturating_add(len) }
+    }
+
+    /// The stretch of a text; empty if it is none.
+    #[must_use]
+    pub fn of(self, text: &str) -> &str {
+        let start = self.start as usize;
+        text.get(start..start + self.end.get() as usize - 1).unwrap_or_default()
+    }
+}
+
+/// Values of some columns of a row, any of which may be absent: half the size of as many options.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<T, const N: usize> {
+    present: u32,
+    values: [T; N],
+}
+
+impl<T: Copy + Default, const N: usize> Cells<T, N> {
+    /// The value of a column.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<T> {
+        if self.present >> at & 1 == 1 { self.values.get(at).copied() } else { None }
+    }
+
+    /// Sets the value of a column.
+    pub fn set(&mut self, at: usize, value: Option<T>) {
+        if let Some(place) = self.values.get_mut(at) {
+            *place = value.unwrap_or_default();
+            self.present = self.present & !(1 << at) | u32::from(value.is_some()) << at;
+        }
+    }
+
+    /// All values.
+    #[must_use]
+    pub fn all(&self) -> [Option<T>; N] {
+        std::array::from_fn(|at| self.get(at))
+    }
+}
+
+impl<T: Copy + Default, const N: usize> Default for Cells<T, N> {
+    fn default() -> Self {
+        const { assert!(N <= 32, "one bit per column") };
+        Self { present: 0, values: [T::default(); N] }
+    }
+}
+
+impl<T: Copy + Default, const N: usize> From<[Option<T>; N]> for Cells<T, N> {
+    fn from(values: [Option<T>; N]) -> Self {
+        let mut cells = Self::default();
+        for (at, value) in values.into_iter().enumerate() {
+            cells.set(at, value);
+        }
+        cells
+    }
 }
 
 /// Place of a column in its list.
@@ -204,11 +264,11 @@ pub struct Interaction {
     /// Values of [`TEXT_COLUMNS`].
     pub texts: [Option<Span>; TEXT_COLUMNS.len()],
     /// Values of [`INTEGER_COLUMNS`].
-    pub integers: [Option<i64>; INTEGER_COLUMNS.len()],
+    pub integers: Cells<i64, { INTEGER_COLUMNS.len() }>,
     /// Values of [`FLOAT_COLUMNS`].
-    pub floats: [Option<f64>; FLOAT_COLUMNS.len()],
+    pub floats: Cells<f64, { FLOAT_COLUMNS.len() }>,
     /// Values of [`SCORE_COLUMNS`], in billionths.
-    pub scores: [Option<i64>; SCORE_COLUMNS.len()],
+    pub scores: Cells<i64, { SCORE_COLUMNS.len() }>,
     /// The answer declines to answer. `None` without an answer.
     pub refusal: Option<bool>,
     /// Its passages: a range of [`Interactions::contexts`].

@@ -5,11 +5,15 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use crate::event::Timestamp;
 
 /// Ids that are not forgotten for their age: some 10 MB.
 const KEPT_ALWAYS: usize = 1 << 17;
+
+/// A hash in halves: with its time 24 bytes, where a `u128` would be laid out in 32.
+type Id = [u64; 2];
 
 /// Request ids seen lately, in generations as long as the window, so that forgetting is dropping a map.
 #[derive(Debug)]
@@ -18,7 +22,7 @@ pub struct Duplicates {
     /// Most entries kept; beyond it the oldest generation goes.
     capacity: usize,
     /// (start of the generation, id → event time), ascending by start.
-    generations: VecDeque<(Timestamp, HashMap<u128, Timestamp>)>,
+    generations: VecDeque<(Timestamp, HashMap<Id, Timestamp>)>,
 }
 
 impl Duplicates {
@@ -30,11 +34,14 @@ impl Duplicates {
 
     /// Whether the id was seen within the window around `time`; if not, it is remembered.
     pub fn is_repeat(&mut self, id: u128, time: Timestamp) -> bool {
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+        let id = [(id >> 64) as u64, id as u64];
         let start = time.floor(self.window_us);
-        for (_, seen) in self.generations.iter().filter(|(s, _)| s.0.abs_diff(start.0) <= self.window_us.unsigned_abs()) {
-            if seen.get(&id).is_some_and(|first| first.0.abs_diff(time.0) <= self.window_us.unsigned_abs()) {
-                return true;
-            }
+        let window = self.window_us.unsigned_abs();
+        let near = |seen: &Timestamp| seen.0.abs_diff(time.0) <= window;
+        let mut others = self.generations.iter().filter(|(s, _)| *s != start && s.0.abs_diff(start.0) <= window);
+        if others.any(|(_, seen)| seen.get(&id).is_some_and(near)) {
+            return true;
         }
         let at = match self.generations.binary_search_by_key(&start, |(s, _)| *s) {
             Ok(at) => at,
@@ -44,7 +51,13 @@ impl Duplicates {
             }
         };
         if let Some((_, seen)) = self.generations.get_mut(at) {
-            seen.insert(id, time);
+            match seen.entry(id) {
+                Entry::Occupied(first) if near(first.get()) => return true,
+                Entry::Occupied(mut first) => *first.get_mut() = time,
+                Entry::Vacant(place) => {
+                    place.insert(time);
+                }
+            }
         }
         self.forget();
         false

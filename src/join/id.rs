@@ -3,9 +3,14 @@
 //! SipHash-1-3 with the lake's key: equal in every process of one lake, not predictable by a producer. Two of the 2^27 ids
 //! of a day collide with a probability of about 2^-74.
 
+use std::num::NonZeroU128;
+
 use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 
 use crate::event::{Target, Text};
+
+/// Hash of an id; never 0, so that an absent one takes no more room.
+pub type IdHash = NonZeroU128;
 
 /// Which of its ids names the answer. Ids of different kinds never meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,8 +44,8 @@ impl IdHasher {
 
     /// Hash of one id of one kind.
     #[must_use]
-    pub fn id(&self, kind: IdKind, id: &str) -> u128 {
-        self.parts(&[&[kind as u8], id.as_bytes()])
+    pub fn id(&self, kind: IdKind, id: &str) -> IdHash {
+        IdHash::new(self.parts(&[&[kind as u8], id.as_bytes()])).unwrap_or(IdHash::MAX)
     }
 
     /// Hash by which a producer's repeat is known: topic, tenant and request id.
@@ -50,7 +55,7 @@ impl IdHasher {
     }
 
     /// The hashes of the ids that feedback names, in the order in which they are tried: the most exact first.
-    pub fn target<'a>(&self, target: &'a Target<'_>) -> impl Iterator<Item = u128> + 'a {
+    pub fn target<'a>(&self, target: &'a Target<'_>) -> impl Iterator<Item = IdHash> + 'a {
         let hasher = *self;
         let ids: [(IdKind, Option<&Text<'_>>); 5] = [
             (IdKind::Request, target.request_id.as_ref()),

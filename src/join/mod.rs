@@ -8,5 +8,5 @@ mod id;
 mod recent;
 
 pub use duplicates::Duplicates;
-pub use id::{IdHasher, IdKind};
+pub use id::{IdHash, IdHasher, IdKind};
 pub use recent::{Answer, Recent};

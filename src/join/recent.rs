@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::IdHash;
 use crate::event::Timestamp;
 
 /// An answer as feedback needs it.
@@ -34,7 +35,7 @@ struct Slot {
     event_time: Timestamp,
     group: u32,
     request_id: (u32, u32),
-    ids: [Option<u128>; 5],
+    ids: [Option<IdHash>; 5],
 }
 
 /// Answers per chunk: small enough to forget smoothly, large enough that forgetting is rare.
@@ -46,9 +47,9 @@ pub struct Recent {
     capacity: usize,
     chunks: VecDeque<Chunk>,
     first_chunk: u64,
-    by_id: HashMap<u128, u64>,
+    by_id: HashMap<IdHash, u64>,
     /// Earlier answers under an id that repeats: newest last, at most [`REPEATS`].
-    repeats: HashMap<u128, Vec<u64>>,
+    repeats: HashMap<IdHash, Vec<u64>>,
     /// Notes that an answer was rated.
     rated: HashSet<u128>,
 }
@@ -75,7 +76,7 @@ impl Recent {
         clippy::cast_possible_truncation,
         reason = "a chunk holds 2^14 ids of at most 2^16 bytes, checked by the decoder's limits"
     )]
-    pub fn insert(&mut self, ids: &[Option<u128>; 5], event_time: Timestamp, group: u32, request_id: &str) {
+    pub fn insert(&mut self, ids: &[Option<IdHash>; 5], event_time: Timestamp, group: u32, request_id: &str) {
         if self.chunks.back().is_none_or(|chunk| chunk.answers.len() >= CHUNK) {
             self.chunks.push_back(Chunk::default());
             while self.chunks.len() * CHUNK > self.capacity && self.chunks.len() > 1 {
@@ -102,7 +103,7 @@ impl Recent {
 
     /// The answer that an id names for feedback given at `at`: the last one at or before it.
     #[must_use]
-    pub fn find(&self, id: u128, at: Timestamp) -> Option<Answer> {
+    pub fn find(&self, id: IdHash, at: Timestamp) -> Option<Answer> {
         let newest = *self.by_id.get(&id)?;
         let earlier = self.repeats.get(&id).map_or(&[][..], Vec::as_slice);
         earlier
@@ -178,29 +179,33 @@ impl Recent {
 mod tests {
     use super::*;
 
+    fn hash(id: u128) -> IdHash {
+        IdHash::new(id + 1).unwrap()
+    }
+
     #[test]
     fn the_last_answer_at_or_before_the_feedback_wins() {
         let mut recent = Recent::new(100_000);
         for (time, id) in [(10_i64, "a"), (30, "c"), (20, "b")] {
-            recent.insert(&[Some(u128::from(time.unsigned_abs())), None, None, None, Some(7)], Timestamp(time), 1, id);
+            recent.insert(&[Some(hash(u128::from(time.unsigned_abs()))), None, None, None, Some(hash(7))], Timestamp(time), 1, id);
         }
-        let found = |at| recent.find(7, Timestamp(at)).map(|answer| answer.request_id.to_string());
+        let found = |at| recent.find(hash(7), Timestamp(at)).map(|answer| answer.request_id.to_string());
         assert_eq!(found(9), None);
         assert_eq!(found(10).as_deref(), Some("a"));
         assert_eq!(found(25).as_deref(), Some("b"));
         assert_eq!(found(99).as_deref(), Some("c"));
-        assert_eq!(recent.find(20, Timestamp(20)).unwrap().event_time, Timestamp(20));
+        assert_eq!(recent.find(hash(20), Timestamp(20)).unwrap().event_time, Timestamp(20));
     }
 
     #[test]
     fn forgets_whole_chunks_and_their_ids() {
         let mut recent = Recent::new(2 * CHUNK);
         for number in 0..(3 * CHUNK as u128) {
-            recent.insert(&[Some(number), None, None, None, None], Timestamp(1), 0, "r");
+            recent.insert(&[Some(hash(number)), None, None, None, None], Timestamp(1), 0, "r");
         }
         assert!(recent.len() <= 2 * CHUNK);
-        assert_eq!(recent.find(0, Timestamp(1)), None);
-        assert!(recent.find(3 * CHUNK as u128 - 1, Timestamp(1)).is_some());
+        assert_eq!(recent.find(hash(0), Timestamp(1)), None);
+        assert!(recent.find(hash(3 * CHUNK as u128 - 1), Timestamp(1)).is_some());
         assert_eq!(recent.by_id.len(), recent.len());
     }
 }

@@ -25,10 +25,10 @@ impl Lake {
     pub async fn stage_evaluation(
         &self,
         attempt: &Attempt,
-        metrics: Vec<MetricRow>,
-        transitions: Vec<Transition>,
+        metrics: &Arc<Vec<MetricRow>>,
+        transitions: &Arc<Vec<Transition>>,
     ) -> Result<Vec<File>, Error> {
-        let id = attempt.id().to_owned();
+        let (id, metrics, transitions) = (attempt.id().to_owned(), Arc::clone(metrics), Arc::clone(transitions));
         self.stage(attempt, move || tables::evaluation(&metrics, &transitions, &id)).await
     }
 

@@ -230,11 +230,10 @@ impl Evaluating {
     }
 
     async fn stage(&self, attempt: &Attempt, evaluation: Evaluation) -> Option<Vec<File>> {
-        let Evaluation { rows, transitions, .. } = evaluation;
+        let (rows, transitions) = (Arc::new(evaluation.rows), Arc::new(evaluation.transitions));
         let mut wait = super::FIRST_WAIT;
         loop {
-            // The rows are needed again only if the store fails, which is the rare case: a copy is made for it alone.
-            match self.journal.lake().stage_evaluation(attempt, rows.clone(), transitions.clone()).await {
+            match self.journal.lake().stage_evaluation(attempt, &rows, &transitions).await {
                 Ok(files) => return Some(files),
                 Err(error) => {
                     self.telemetry.add(Counter::LakeErrors, &["stage"], 1);

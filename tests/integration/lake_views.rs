@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use groundwire::evaluate::{MetricRow, ValueStatus};
 use groundwire::event::Timestamp;
-use groundwire::ingest::{Epoch, FeedbackRow, Interaction, SYMBOL_COLUMNS, Span, TEXT_COLUMNS, column};
+use groundwire::ingest::{Cells, Epoch, FeedbackRow, Interaction, SYMBOL_COLUMNS, Span, TEXT_COLUMNS, column};
 use groundwire::lake::{Attempt, Lake, Settings};
 use groundwire::log::{Cursor, EVALUATE, Entry, FORMAT, Health, Kind, Outcomes};
 use groundwire::measure::Group;
@@ -40,9 +40,9 @@ fn interaction(epoch: &mut Epoch, time: i64, tenant: &str, id: &str) {
         event_time: Timestamp(time),
         symbols: [None; SYMBOL_COLUMNS.len()],
         texts: [None; TEXT_COLUMNS.len()],
-        integers: [None; _],
-        floats: [Some(12.5), None, None],
-        scores: [None; _],
+        integers: Cells::default(),
+        floats: [Some(12.5), None, None].into(),
+        scores: Cells::default(),
         refusal: None,
         contexts: (0, 0),
         sentences: (0, 0),
@@ -52,7 +52,7 @@ fn interaction(epoch: &mut Epoch, time: i64, tenant: &str, id: &str) {
     row.symbols[column(&SYMBOL_COLUMNS, "tenant")] = Some(interactions.symbols.intern(tenant));
     let start = u32::try_from(interactions.text.len()).unwrap();
     interactions.text.push_str(id);
-    row.texts[column(&TEXT_COLUMNS, "request_id")] = Some(Span { start, len: u32::try_from(id.len()).unwrap() });
+    row.texts[column(&TEXT_COLUMNS, "request_id")] = Some(Span::new(start, u32::try_from(id.len()).unwrap()));
     interactions.rows.push(row);
 }
 
@@ -127,7 +127,7 @@ async fn small_lake(folder: &str) {
     for (id, row) in [(7, metric(0.5, 0)), (8, metric(0.75, 1))] {
         let at = i64::try_from(fold.cursor(EVALUATE)).unwrap();
         let mut next = entry(id, Kind::Evaluate, EVALUATE, at, at + 1);
-        next.files = lake.stage_evaluation(&Attempt::new(id, &next.cursors), vec![row], Vec::new()).await.unwrap();
+        next.files = lake.stage_evaluation(&Attempt::new(id, &next.cursors), &Arc::new(vec![row]), &Arc::default()).await.unwrap();
         lake.append(&mut fold, &mut next).await.unwrap();
         lake.publish(&next).await.unwrap();
     }

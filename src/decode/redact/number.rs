@@ -26,6 +26,9 @@ impl Part {
 /// More parts than any number to hide has.
 const MAX_PARTS: usize = 10;
 
+/// Fewest digits of a phone number; a card has more.
+const LEAST_DIGITS: usize = 7;
+
 /// What begins with the run of digits at a place.
 pub(super) fn find(text: Scanned<'_>, at: usize, hint: Hint) -> Option<(Range<usize>, Kind)> {
     if let Some(range) = iban(text, at) {
@@ -33,6 +36,11 @@ pub(super) fn find(text: Scanned<'_>, at: usize, hint: Hint) -> Option<(Range<us
     }
     let before = text.before(at, 1);
     if before.is_ascii_digit() {
+        return None;
+    }
+    // Most runs of digits stand within ids, and are too short for anything unless more digits are set off from them.
+    let end = text.run(at, |byte| byte.is_ascii_digit());
+    if end - at < LEAST_DIGITS && !matches!(text.byte(end), b' ' | b'(' | b')' | b'-' | b'.' | b'/' | 0x80..) {
         return None;
     }
     if let Some(range) = ipv4(text, at) {
@@ -311,7 +319,7 @@ fn phone(text: Scanned<'_>, parts: &[Part], hint: Hint) -> Option<Range<usize>> 
             continue;
         }
         let total: usize = some.iter().map(Part::len).sum();
-        if !(7..=17).contains(&total) {
+        if !(LEAST_DIGITS..=17).contains(&total) {
             continue;
         }
         // A letter hard behind it is a word that lost its blank, where the number is of a sure shape.

@@ -18,7 +18,7 @@ use super::feedback::{observe_by_answer, own_group, polarity, rated_key};
 use super::rows::{FeedbackRow, Rows, Span};
 use super::settings::Settings;
 use crate::event::{Target, Text, Timestamp};
-use crate::join::IdHasher;
+use crate::join::{IdHash, IdHasher};
 use crate::measure::{Accumulator, Dimension, Group, billionths, measures, observe_feedback, observe_praise};
 
 /// After this long nobody expects an answer any more.
@@ -39,7 +39,7 @@ pub struct LateAnswer<'a> {
     /// The note's hash, or that of a repeat.
     pub repeat: u128,
     /// Hashes of its ids, in the order of `join::IdKind`.
-    pub ids: &'a [Option<u128>; 5],
+    pub ids: &'a [Option<IdHash>; 5],
 }
 
 /// What is known of the feedback that holds under an id.
@@ -80,7 +80,7 @@ pub struct Late {
     hasher: IdHasher,
     waiting: BTreeMap<Place, Waiting>,
     /// Who waits for an id, with the rank of the id in its target.
-    by_id: HashMap<u128, Vec<(Place, usize)>>,
+    by_id: HashMap<IdHash, Vec<(Place, usize)>>,
     /// Notes that an answer was rated.
     rated: BTreeSet<u128>,
     /// The feedback that holds, by its id.
@@ -301,7 +301,7 @@ impl Late {
                     let note = rated_key(&self.hasher, &found.request_id);
                     if !self.rated.contains(&note) && rated.insert(note) {
                         accumulator.at(found.event_time, group).count(measures::ANSWER_RATED);
-                        let nothing = Span { start: 0, len: 0 };
+                        let nothing = Span::new(0, 0);
                         ids.push(AnswerIds {
                             event_time: found.event_time,
                             group,

@@ -130,22 +130,22 @@ impl Builders {
         }
         for (at, builder) in self.texts.iter_mut().enumerate() {
             for row in block {
-                builder.append_option(row.texts[at].map(|span| cut(text, span)));
+                builder.append_option(row.texts[at].map(|span| span.of(text)));
             }
         }
         for (at, builder) in self.integers.iter_mut().enumerate() {
             for row in block {
-                builder.append_option(row.integers[at]);
+                builder.append_option(row.integers.get(at));
             }
         }
         for (at, builder) in self.floats.iter_mut().enumerate() {
             for row in block {
-                builder.append_option(row.floats[at]);
+                builder.append_option(row.floats.get(at));
             }
         }
         for (at, builder) in self.scores.iter_mut().enumerate() {
             for row in block {
-                builder.append_option(row.scores[at].map(score));
+                builder.append_option(row.scores.get(at).map(score));
             }
         }
     }
@@ -220,7 +220,7 @@ impl Source<'_> {
     }
 
     fn contexts(&self, picked: &[&ContextRow]) -> Vec<ArrayRef> {
-        let text = |span: Option<Span>| span.map(|span| cut(&self.rows.text, span));
+        let text = |span: Option<Span>| span.map(|span| span.of(&self.rows.text));
         vec![
             Arc::new(picked.iter().map(|row| text(row.id)).collect::<StringArray>()),
             Arc::new(picked.iter().map(|row| text(row.text)).collect::<StringArray>()),
@@ -287,9 +287,4 @@ pub(super) fn constant(value: &str, rows: usize) -> Result<ArrayRef, ArrowError>
 
 fn score(billionths: i64) -> f64 {
     billionths as f64 / BILLION
-}
-
-fn cut(text: &str, span: Span) -> &str {
-    let start = span.start as usize;
-    text.get(start..start + span.len as usize).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::file::Part;
 use crate::event::Timestamp;
 use crate::ingest::Epoch;
+use crate::join::IdHash;
 use crate::lake::Error;
 use crate::measure::{Group, PartialSet};
 
@@ -43,7 +44,7 @@ pub struct Answer {
     /// Hash of (topic, tenant, request id).
     pub repeat: u128,
     /// Hashes of the ids, in the order of `join::IdKind`.
-    pub ids: [Option<u128>; 5],
+    pub ids: [Option<IdHash>; 5],
 }
 
 /// The partials' object, if there are any.
@@ -69,13 +70,12 @@ pub(super) fn ids(epoch: &Epoch) -> Result<Option<Part>, Error> {
         writer.signed(answer.event_time.0.wrapping_sub(time));
         time = answer.event_time.0;
         writer.unsigned(u64::from(answer.group));
-        let start = answer.request_id.start as usize;
-        writer.string(text.get(start..start + answer.request_id.len as usize).unwrap_or_default());
+        writer.string(answer.request_id.of(text));
         writer.0.extend_from_slice(&answer.repeat.to_le_bytes());
         let known = answer.ids.iter().enumerate().fold(0, |mask, (at, id)| mask | u8::from(id.is_some()) << at);
         writer.0.push(known);
         for id in answer.ids.iter().flatten() {
-            writer.0.extend_from_slice(&id.to_le_bytes());
+            writer.0.extend_from_slice(&id.get().to_le_bytes());
         }
     }
     let bytes = compress(IDS, &writer.0)?;
@@ -109,7 +109,7 @@ fn read_ids(reader: &mut Reader<'_>) -> Option<Ids> {
         let mut ids = [None; 5];
         for (at, id) in ids.iter_mut().enumerate() {
             if known >> at & 1 == 1 {
-                *id = Some(reader.hash()?);
+                *id = Some(IdHash::new(reader.hash()?)?);
             }
         }
         answers.push(Answer { event_time: Timestamp(time), group, request_id, repeat, ids });

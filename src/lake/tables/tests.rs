@@ -10,9 +10,10 @@ use crate::alert::Transition;
 use crate::evaluate::{MetricRow, ValueStatus};
 use crate::event::Timestamp;
 use crate::ingest::{
-    AnswerIds, ContextRow, Epoch, FeedbackRow, INTEGER_COLUMNS, Interaction, PipelineRow, RejectRow, SCORE_COLUMNS, SYMBOL_COLUMNS,
-    SentenceRow, Span, TEXT_COLUMNS, column,
+    AnswerIds, Cells, ContextRow, Epoch, FeedbackRow, INTEGER_COLUMNS, Interaction, PipelineRow, RejectRow, SCORE_COLUMNS,
+    SYMBOL_COLUMNS, SentenceRow, Span, TEXT_COLUMNS, column,
 };
+use crate::join::IdHash;
 use crate::measure::{Group, Measure, Partial, PartialRow, PartialSet};
 
 fn read(part: &Part) -> RecordBatch {
@@ -28,9 +29,9 @@ pub(in crate::lake) fn interaction(epoch: &mut Epoch, time: i64, tenant: Option<
         event_time: Timestamp(time),
         symbols: [None; SYMBOL_COLUMNS.len()],
         texts: [None; TEXT_COLUMNS.len()],
-        integers: [None; INTEGER_COLUMNS.len()],
-        floats: [Some(1.5), None, None],
-        scores: [None; SCORE_COLUMNS.len()],
+        integers: Cells::default(),
+        floats: [Some(1.5), None, None].into(),
+        scores: Cells::default(),
         refusal: Some(false),
         contexts: (0, 0),
         sentences: (0, 0),
@@ -38,11 +39,11 @@ pub(in crate::lake) fn interaction(epoch: &mut Epoch, time: i64, tenant: Option<
         compared: None,
     };
     row.symbols[column(&SYMBOL_COLUMNS, "tenant")] = tenant.map(|tenant| interactions.symbols.intern(tenant));
-    row.integers[column(&INTEGER_COLUMNS, "source_offset")] = Some(7);
-    row.scores[column(&SCORE_COLUMNS, "groundedness")] = Some(123_456_789);
+    row.integers.set(column(&INTEGER_COLUMNS, "source_offset"), Some(7));
+    row.scores.set(column(&SCORE_COLUMNS, "groundedness"), Some(123_456_789));
     let start = u32::try_from(interactions.text.len()).unwrap();
     interactions.text.push_str(id);
-    row.texts[column(&TEXT_COLUMNS, "request_id")] = Some(Span { start, len: u32::try_from(id.len()).unwrap() });
+    row.texts[column(&TEXT_COLUMNS, "request_id")] = Some(Span::new(start, u32::try_from(id.len()).unwrap()));
     interactions.rows.push(row);
 }
 
@@ -237,7 +238,7 @@ fn ids_come_back_as_they_were() {
     let mut epoch = epoch();
     epoch.partials.groups = vec![Group::default()];
     let span = epoch.rows.interactions.rows[2].texts[0].unwrap();
-    let ids = [Some(u128::MAX), None, Some(3), None, Some(0)];
+    let ids = [Some(IdHash::MAX), None, IdHash::new(3), None, Some(IdHash::MIN)];
     epoch.ids = vec![AnswerIds { event_time: Timestamp(-5), group: 0, request_id: span, repeat: 1 << 100, ids }; 2];
     let part = internal::ids(&epoch).unwrap().unwrap();
     let back = super::decode_ids("i", &part.bytes).unwrap();

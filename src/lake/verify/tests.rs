@@ -30,7 +30,7 @@ async fn lake(requests: i64) -> (Lake, Fold, Vec<Entry>) {
     let mut row = metric("requests", "a", 60);
     row.window_s = 3_600;
     (row.n, row.sum, row.value) = (requests, requests as f64, Some(requests as f64));
-    second.files = lake.stage_evaluation(&Attempt::new(2, &second.cursors), vec![row], Vec::new()).await.unwrap();
+    second.files = lake.stage_evaluation(&Attempt::new(2, &second.cursors), &Arc::new(vec![row]), &Arc::default()).await.unwrap();
     lake.append(&mut fold, &mut second).await.unwrap();
     lake.publish(&second).await.unwrap();
     (lake, fold, vec![first, second])

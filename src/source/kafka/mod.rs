@@ -81,7 +81,7 @@ impl Settings {
         config
             .set("client.id", "groundwire")
             .set("session.timeout.ms", "15000")
-            .set("queued.max.messages.kbytes", "65536")
+            .set("queued.max.messages.kbytes", "16384")
             // The default of a second leaves the queue empty for most of it (librdkafka's throttle after a full queue).
             .set("fetch.queue.backoff.ms", "20")
             .set("partition.assignment.strategy", "cooperative-sticky");
