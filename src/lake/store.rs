@@ -3,6 +3,7 @@
 //! Guarantees that what is written is durable before it counts (a folder is synced to disk) and that the store honours
 //! create-if-absent, without which the log would not be safe: `probe` refuses a store that does not.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::local::LocalFileSystem;
@@ -47,6 +48,25 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
     let options = from_environment.chain(settings.options.clone());
     let (store, prefix) = object_store::parse_url_opts(&url, options).map_err(|error| refused(error.to_string()))?;
     if prefix == Path::default() { Ok(Arc::from(store)) } else { Ok(Arc::new(PrefixStore::new(store, prefix))) }
+}
+
+/// What writers that died left half written in a folder of a local lake: the files, and the keys they would have become. The
+/// store writes to `key#1` and renames, and lists no such names. Buckets keep nothing of a write that did not end.
+pub(super) fn half_written(location: &str, folder: &Path) -> Vec<(PathBuf, Path)> {
+    let root = location.strip_prefix("file://").unwrap_or(location);
+    if root.contains("://") {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    // A folder that is not there holds nothing; one that cannot be read fails where it is listed.
+    for entry in std::fs::read_dir(std::path::Path::new(root).join(folder.as_ref())).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some((key, number)) = name.to_str().and_then(|name| name.rsplit_once('#')) else { continue };
+        if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+            found.push((entry.path(), folder.clone().join(key)));
+        }
+    }
+    found
 }
 
 /// Creates one key twice: the second time must fail, or two processes could write the same entry.

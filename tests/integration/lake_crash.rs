@@ -113,6 +113,9 @@ async fn complete(folder: &str, point: &str) {
     assert_eq!(report.rows["feedback"], RECORDS.unsigned_abs(), "after {point}");
     assert_eq!(report.records["accepted"], RECORDS.unsigned_abs(), "after {point}");
     let mut fold = lake.load().await.unwrap();
+    // As a death in the middle of a write leaves it.
+    let staged = lake.read_entry(1).await.unwrap().unwrap().files.first().unwrap().staged.clone();
+    std::fs::write(std::path::Path::new(folder).join(format!("{staged}#1")), "half").unwrap();
     lake.reap(&mut fold).await.unwrap();
     let staging = std::path::Path::new(folder).join("_groundwire/staging");
     let left: Vec<_> = std::fs::read_dir(staging).unwrap().map(|entry| entry.unwrap().file_name()).collect();

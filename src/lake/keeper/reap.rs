@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 
-use crate::lake::names;
-use crate::lake::{Error, Lake};
+use crate::lake::{Error, Lake, names, store};
 use crate::log::Fold;
 
 impl Lake {
@@ -18,6 +17,7 @@ impl Lake {
         let staging = names::staging();
         let listed = self.store.list(Some(&staging)).map_ok(|meta| meta.location);
         let staged: Vec<Path> = listed.try_collect().await.map_err(Error::store("list", &staging))?;
+        let half_written = store::half_written(&self.settings().location, &staging);
         // The log is read after the list: an attempt whose file was seen has either an entry by now or can be judged by the ends.
         self.refresh(fold).await?;
         let mut awaited = BTreeSet::new();
@@ -30,6 +30,12 @@ impl Lake {
         for path in staged {
             if names::overtaken(&path, fold) && !awaited.contains(path.as_ref()) {
                 self.delete(&path).await?;
+                reaped += 1;
+            }
+        }
+        // A writer that still lives and was overtaken finds its file gone, and then that it is fenced.
+        for (file, path) in half_written {
+            if names::overtaken(&path, fold) && std::fs::remove_file(&file).is_ok() {
                 reaped += 1;
             }
         }
