@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::derive::{Derived, of_values};
-use super::drift::{Drift, Nulls, Reference, Shape, adjusted, drift, nulls};
+use super::drift::{Cosine, Drift, Nulls, Reference, Shape, adjusted, cosine, drift, nulls};
 use super::interval;
 use super::pane::{Block, Histograms, Series, sum};
 use super::plan::bit;
@@ -13,7 +13,7 @@ use super::state::State;
 use super::{MetricRow, ValueStatus};
 use crate::event::{Input, Timestamp};
 use crate::measure::registry::{Statistic, Value};
-use crate::measure::{Group, Inputs, Measure, Partial, Window};
+use crate::measure::{Edges, Group, Inputs, Measure, Partial, Window};
 
 /// Stands for drift where classes of metrics are numbered.
 pub(super) const DRIFT: u8 = u8::MAX;
@@ -22,6 +22,7 @@ pub(super) const DRIFT: u8 = u8::MAX;
 pub(super) struct Found {
     pub(super) drift: Option<Drift>,
     nulls: Nulls,
+    cosine: Option<Cosine>,
     reference_n: u64,
     /// p, adjusted for the number of series.
     screened: Option<f64>,
@@ -32,7 +33,13 @@ impl Found {
     pub(super) fn new(of: Measure, window: &Partial, reference: Option<&Partial>) -> Self {
         let nothing = Partial::default();
         let reference = reference.unwrap_or(&nothing);
-        Self { drift: drift(of, window, reference), nulls: nulls(window, reference), reference_n: reference.n, screened: None }
+        Self {
+            drift: drift(of, window, reference),
+            nulls: nulls(window, reference),
+            cosine: if of.info().edges == Edges::Vector { cosine(window, reference) } else { None },
+            reference_n: reference.n,
+            screened: None,
+        }
     }
 
     /// Adjusts the p of all series of one measure.
@@ -55,6 +62,12 @@ impl Found {
         let mut derived = of_values(of, window);
         derived.reference_n = Some(self.reference_n);
         derived.status = Some(ValueStatus::Thin);
+        if statistic == Statistic::Cosine {
+            derived.observation.value = self.cosine.map(|cosine| cosine.distance);
+            derived.expected = self.cosine.map(|cosine| cosine.expected);
+            derived.status = self.cosine.is_none().then_some(ValueStatus::Thin);
+            return Some(derived);
+        }
         let Some(drift) = self.drift else { return Some(derived) };
         let (value, p) = match (statistic, drift.shape) {
             (Statistic::Psi, _) => {

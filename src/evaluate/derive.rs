@@ -175,14 +175,15 @@ pub(super) fn of_values(measure: Measure, partial: &Partial) -> Derived {
     let scale = info.scale as f64;
     let n = partial.n;
     let mut seen = Observation { n, bad_n: partial.bad_n, n_null: partial.n_null, ..Observation::default() };
-    if n > 0 && info.edges != Edges::Category && !measures::is_corrected(measure) {
+    let is_number = ![Edges::Category, Edges::Vector].contains(&info.edges);
+    if n > 0 && is_number && !measures::is_corrected(measure) {
         seen.min = Some(partial.min as f64 / scale);
         seen.max = Some(partial.max as f64 / scale);
     }
     if n > 0 {
         seen.stddev = stddev(partial).map(|stddev| stddev / scale);
     }
-    if !partial.hist.is_empty() && info.edges != Edges::Category {
+    if !partial.hist.is_empty() && is_number {
         let found = quantiles(info.edges, &partial.hist, partial.min, partial.max, [0.5, 0.9, 0.95, 0.99]);
         let [p50, p90, p95, p99] = found.map(|quantile| quantile.map(|quantile| quantile / scale));
         (seen.p50, seen.p90) = (p50, p90);

@@ -17,8 +17,8 @@ use crate::event::{Input, Timestamp};
 use crate::log::{Entry, Health, Kind, Outcomes};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
-    Accumulator, Answer, AnswerState, Category, Dimension, EndedRun, Group, Inputs, Measure, Metric, Partial, PartialSet, Polarity,
-    Registry, StatusClass, Window, measures, observe_answer_feedback, observe_feedback, observe_praise,
+    Accumulator, Answer, AnswerState, Category, Dimension, Embedding, EndedRun, Group, Inputs, Measure, Metric, Partial,
+    PartialSet, Polarity, Registry, StatusClass, Window, measures, observe_answer_feedback, observe_feedback, observe_praise,
 };
 
 /// Adds events to a recomputation from stored rows.
@@ -93,6 +93,7 @@ fn answers(placed: &Placed) -> Vec<Answer> {
         scores: [*score, None, *score, None, None, None, None],
         tokens: [Some(10), Some(20), None, None, None],
         language: Category::of(["en", "de", Group::OTHER][copy as usize % 3]),
+        embedding: Embedding::parse(&format!("[1, {}, {latency_us}e-7]", copy % 3)),
         prediction: Category::of(if latency_us % 2 == 0 { "yes" } else { "no" }),
         ..Answer::new(*status)
     };
@@ -781,7 +782,7 @@ fn years_of_silence_are_skipped_and_an_old_event_does_not_wake_them() {
 #[test]
 fn memory_is_bounded_and_what_is_beyond_it_is_counted() {
     let mut state =
-        State::new(Settings { closed_bytes_max: 32_000, keep_us: 6 * HOUR, ..settings() }, Arc::new(Registry::builtin().unwrap()));
+        State::new(Settings { closed_bytes_max: 90_000, keep_us: 6 * HOUR, ..settings() }, Arc::new(Registry::builtin().unwrap()));
     for hour in 0..24 {
         let from = Timestamp(hour * HOUR);
         let requests: Vec<Placed> = (0..60).map(|minute| request(from.plus(minute * MINUTE), 0, 20, Some(7), false)).collect();
@@ -789,7 +790,7 @@ fn memory_is_bounded_and_what_is_beyond_it_is_counted() {
         feed(&mut state, &entry(u64::try_from(hour).unwrap() + 1, from.plus(HOUR), marks(&[("g/0", end)])), set);
     }
     let counters = state.counters();
-    assert!(counters.evicted_hours > 0 && counters.closed_bytes <= 32_000, "{counters:?}");
+    assert!(counters.evicted_hours > 0 && counters.closed_bytes <= 90_000, "{counters:?}");
     let late = partials([request(Timestamp(HOUR), 0, 1, None, false)].iter(), false);
     let (rows, _) = feed(&mut state, &entry(99, Timestamp(24 * HOUR), marks(&[])), late);
     assert!(state.counters().beyond_memory > 0);

@@ -16,8 +16,8 @@ use crate::event::{Attribute, Context, GatewayLog, Outcome, SafetyStage, Text, U
 use crate::join::IdKind;
 use crate::measure::classification::Classified;
 use crate::measure::{
-    Answer, AnswerState, Category, CostStatus, Dimension, Priceable, Prices, billionths, micros_from_ms, observe_classified,
-    observe_safety, status_class,
+    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Priceable, Prices, billionths, micros_from_ms,
+    observe_classified, observe_safety, status_class,
 };
 use crate::score::{self, Score};
 
@@ -344,6 +344,7 @@ impl Work {
             scores: row.scores.all(),
             language: if scored { self.scores.language.and_then(Category::of) } else { None },
             prediction: texts.get("prediction").and_then(Category::of),
+            embedding: log.embedding.and_then(|embedding| Embedding::parse(embedding.get())),
         }
         .observe(&mut cells);
         observe_safety(&log.safety, &mut cells);

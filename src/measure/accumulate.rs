@@ -6,7 +6,9 @@
 
 use hashbrown::HashMap;
 
-use super::{Category, Edges, Group, Measure, Partial, PartialRow, PartialSet, histogram::HistogramSum, measures};
+use super::{
+    COMPONENTS, Category, Edges, Embedding, Group, Measure, Partial, PartialRow, PartialSet, histogram::HistogramSum, measures,
+};
 use crate::event::Timestamp;
 
 /// Histogram bins noted together; with the link a chunk fills half a cache line.
@@ -22,7 +24,7 @@ struct Cell {
     n: u32,
     n_null: u32,
     bad_n: u32,
-    /// Newest chunk of noted bins, plus one; 0 for none.
+    /// Newest chunk of noted bins, or its vector, plus one; 0 for none.
     chunk: u32,
 }
 
@@ -46,6 +48,7 @@ pub struct Accumulator {
     places: Vec<Place>,
     cells: Vec<Cell>,
     chunks: Vec<Chunk>,
+    vectors: Vec<[u32; COMPONENTS]>,
 }
 
 /// The sums of one (pane, group), to which an event adds its values.
@@ -54,6 +57,7 @@ pub struct CellsAt<'a> {
     place: &'a mut Place,
     cells: &'a mut Vec<Cell>,
     chunks: &'a mut Vec<Chunk>,
+    vectors: &'a mut Vec<[u32; COMPONENTS]>,
 }
 
 impl Accumulator {
@@ -68,7 +72,8 @@ impl Accumulator {
             self.places.push([0; measures::COUNT]);
             self.keys.len() as u32 - 1
         });
-        CellsAt { place: &mut self.places[number as usize], cells: &mut self.cells, chunks: &mut self.chunks }
+        let Self { places, cells, chunks, vectors, .. } = self;
+        CellsAt { place: &mut places[number as usize], cells, chunks, vectors }
     }
 
     /// Whether nothing was added.
@@ -80,7 +85,10 @@ impl Accumulator {
     /// Memory held, in bytes, for the epoch's cap.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.keys.len() * (size_of::<Place>() + 40) + self.cells.len() * size_of::<Cell>() + self.chunks.len() * size_of::<Chunk>()
+        self.keys.len() * (size_of::<Place>() + 40)
+            + self.cells.len() * size_of::<Cell>()
+            + self.chunks.len() * size_of::<Chunk>()
+            + self.vectors.len() * size_of::<[u32; COMPONENTS]>()
     }
 
     /// The sums, sorted by (pane, group, measure); empties the accumulator and keeps its memory for the next epoch.
@@ -96,7 +104,10 @@ impl Accumulator {
             let (minute, group) = self.keys[number];
             for (measure, cell) in (0_u16..).map(Measure).zip(&self.places[number]) {
                 let Some(cell) = (*cell as usize).checked_sub(1).map(|at| &self.cells[at]) else { continue };
-                let hist = count_bins(cell, &self.chunks, &mut bins, &mut dense);
+                let hist = match measure.info().edges {
+                    Edges::Vector => steps(cell, &self.vectors),
+                    _ => count_bins(cell, &self.chunks, &mut bins, &mut dense),
+                };
                 rows.push(PartialRow {
                     pane: Timestamp(minute * Timestamp::MINUTE_US),
                     group,
@@ -110,6 +121,7 @@ impl Accumulator {
         self.places.clear();
         self.cells.clear();
         self.chunks.clear();
+        self.vectors.clear();
         PartialSet { scorer: None, groups, rows }
     }
 }
@@ -128,6 +140,12 @@ impl Cell {
             hist,
         }
     }
+}
+
+/// The sums of a vector's steps, by component.
+fn steps(cell: &Cell, vectors: &[[u32; COMPONENTS]]) -> Vec<(u16, u32)> {
+    let sums = (cell.chunk as usize).checked_sub(1).and_then(|at| vectors.get(at));
+    sums.into_iter().flat_map(|sums| (0_u16..).zip(*sums)).filter(|(_, sum)| *sum > 0).collect()
 }
 
 /// Counts the bins a cell has noted. Few bins are sorted, many are counted in one dense array.
@@ -184,6 +202,24 @@ impl CellsAt<'_> {
     #[inline]
     pub fn add_category(&mut self, measure: Measure, category: Category) {
         self.add_in_bin(measure, 1, Some(category.bin()));
+    }
+
+    /// Counts an event with a vector.
+    #[expect(clippy::cast_possible_truncation, reason = "an epoch has far fewer than 2^32 vectors")]
+    pub fn add_vector(&mut self, measure: Measure, vector: &Embedding) {
+        let next = self.vectors.len() as u32 + 1;
+        let cell = self.cell(measure);
+        (cell.sum, cell.sum_sq, cell.min, cell.max) = (cell.sum + 1, cell.sum_sq + 1, 1, 1);
+        cell.n += 1;
+        if cell.chunk == 0 {
+            cell.chunk = next;
+            self.vectors.push([0; COMPONENTS]);
+        }
+        let at = self.place[measure.index()] as usize - 1;
+        let sums = &mut self.vectors[self.cells[at].chunk as usize - 1];
+        for (sum, steps) in sums.iter_mut().zip(vector.steps()) {
+            *sum = sum.saturating_add(u32::from(*steps));
+        }
     }
 
     #[inline]

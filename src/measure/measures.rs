@@ -263,6 +263,8 @@ measures! {
     GROUNDEDNESS_UPTO_512 = 110, "groundedness.upto_512", Gateway, BILLION, None, true;
     /// Groundedness of answers of more than 512 tokens.
     GROUNDEDNESS_ABOVE_512 = 111, "groundedness.above_512", Gateway, BILLION, None, true;
+    /// Embedding of the prompt, where events carry one.
+    EMBEDDING = 112, "embedding", Gateway, 1, Vector, false;
 }
 
 /// What was measured of these may change later: a new price table, or feedback that replaces an earlier one.
@@ -319,7 +321,7 @@ mod tests {
         for (place, info) in ALL.iter().enumerate() {
             assert_eq!(Measure::named(info.name).map(Measure::index), Some(place), "{}", info.name);
         }
-        assert_eq!(GROUNDEDNESS_ABOVE_512.index() + 1, COUNT);
+        assert_eq!(EMBEDDING.index() + 1, COUNT);
         assert_eq!(Measure::new(u16::try_from(COUNT).unwrap()), None);
     }
 }

@@ -3,7 +3,7 @@
 //! Values arrive as exact integers; the conversions from the events' numbers (half to even, once) are here too. Which group
 //! and which time an event belongs to is the caller's to say.
 
-use super::{Category, Measure, StatusClass, accumulate::CellsAt, measures};
+use super::{Category, Embedding, Measure, StatusClass, accumulate::CellsAt, measures};
 
 /// Milliseconds to microseconds.
 #[must_use]
@@ -155,6 +155,8 @@ pub struct Answer {
     pub language: Option<Category>,
     /// Predicted class.
     pub prediction: Option<Category>,
+    /// Embedding of the prompt.
+    pub embedding: Option<Embedding>,
 }
 
 impl Answer {
@@ -176,6 +178,7 @@ impl Answer {
             scores: [None; 7],
             language: None,
             prediction: None,
+            embedding: None,
         }
     }
 
@@ -218,6 +221,9 @@ impl Answer {
         }
         if let Some(prediction) = self.prediction {
             cells.add_category(measures::PREDICTION, prediction);
+        }
+        if let Some(embedding) = &self.embedding {
+            cells.add_vector(measures::EMBEDDING, embedding);
         }
         match self.refusal {
             Some(true) => cells.count_bad(measures::REFUSAL),

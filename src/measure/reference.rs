@@ -199,6 +199,7 @@ fn histogram(measure: Measure) -> &'static str {
     match measure.info().edges {
         Edges::None => "",
         Edges::Category => ", by category",
+        Edges::Vector => ", by component",
         Edges::Linear => ", with a histogram in hundredths",
         Edges::Logarithmic => ", with a logarithmic histogram",
     }

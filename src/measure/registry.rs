@@ -127,6 +127,8 @@ pub enum Statistic {
     ChiSquare,
     /// Share of events without a value.
     NullShare,
+    /// Cosine distance of means; of vectors only.
+    Cosine,
 }
 
 /// Part of the change of a metric.
@@ -522,9 +524,11 @@ impl RawDrift {
             return Err(format!("measure {} is not of the gateway, whose hours drift compares", self.of));
         }
         let fits = match statistic {
-            Statistic::Ks | Statistic::Wasserstein => info.edges != Edges::Category,
+            Statistic::Cosine => info.edges == Edges::Vector,
+            Statistic::NullShare => true,
+            Statistic::Ks | Statistic::Wasserstein => ![Edges::Category, Edges::Vector].contains(&info.edges),
             Statistic::ChiSquare => info.edges == Edges::Category,
-            _ => true,
+            Statistic::Psi | Statistic::PsiP | Statistic::PsiQ | Statistic::Js => info.edges != Edges::Vector,
         };
         if fits { Ok(Value::Drift { of, statistic }) } else { Err(format!("{statistic:?} does not exist for {}", self.of)) }
     }

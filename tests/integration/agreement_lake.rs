@@ -42,7 +42,7 @@ fn event(day: i64, hour: i64, number: i64) -> (i64, Value) {
         "schema": "groundwire.gateway_log.v1", "event_time": at, "request_id": format!("{day}-{hour}-{number}"),
         "tenant": tenant, "app": "support", "response_model": if mixed % 10 < if moved { 7 } else { 2 } { "large" } else { "small" },
         "prompt_version": format!("v{}", mixed % 3), "http_status": if failed { 503 } else { 200 }, "latency_ms": 100.0 + (mixed % 777) as f64,
-        "prediction": prediction,
+        "prediction": prediction, "embedding": [1.0 - f64::from(u8::from(moved)), 0.5, (mixed % 100) as f64 / 200.0],
         "usage": {"input_tokens": 20, "output_tokens": 30},
         "prompt": prompt, "response": response,
         "contexts": [{"id": "c", "text": "The parcel was sent on Monday. It will be delivered on Tuesday. It is in the warehouse."}],
@@ -138,6 +138,8 @@ print(json.dumps({
     "broken": broken,
     "decided": rows("""SELECT metric, tenant, window_s, p < 0.001, value_status FROM metrics WHERE metric IN ('drift.prompt_length_tokens.psi',
         'drift.language.chi_square', 'drift.prediction.psi') AND hour(window_start) IN (0, 10) AND day(window_start) = 6 ORDER BY ALL"""),
+    "turned": rows("""SELECT tenant, value > 0.1 AND value > 50 * expected FROM metrics WHERE metric = 'drift.embedding.cosine' AND window_s = 86400 AND
+        day(window_start) = 6 ORDER BY tenant"""),
     "widened": rows("SELECT count(*), count(dispersion), min(dispersion) FROM metrics WHERE metric = 'error_rate' AND window_s = 3600 AND n >= 30"),
     "parts": rows("""SELECT max(abs(t.value - w.value - m.value)) < 1e-12, count(*) > 5 FROM metrics t JOIN metrics w USING (tenant, app, window_start,
         window_s) JOIN metrics m USING (tenant, app, window_start, window_s) WHERE t.metric = 'error_rate.change' AND
@@ -162,6 +164,7 @@ print(json.dumps({
         }
     }
     assert_eq!(found["decided"], Value::from(expected));
+    assert_eq!(found["turned"], json!([["acme", true], ["globex", false]]));
     assert_eq!(found["parts"], json!([[true, true]]));
     assert_eq!(found["within"][0][0], json!(true), "{found}");
     let widened = &found["widened"][0];

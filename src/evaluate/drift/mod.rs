@@ -18,7 +18,7 @@ pub use kolmogorov::kolmogorov_sf;
 pub use reference::{Pinned, PinnedError, Reference};
 pub use screening::adjusted;
 
-use crate::measure::{Edges, Measure, Partial};
+use crate::measure::{Edges, Measure, Partial, mean};
 
 /// Bins at most for numbers.
 const BINS: usize = 10;
@@ -28,6 +28,8 @@ const CATEGORIES: usize = 20;
 const EXPECTED_OF_CATEGORY: u64 = 10;
 /// Values per bin below which nothing is decided.
 const VALUES_PER_BIN: u64 = 20;
+/// Vectors below which means are not compared.
+const VECTORS_MIN: u64 = 30;
 /// Least standard deviation that distances are expressed in, in the metric's unit (as Evidently does).
 const STDDEV_MIN: f64 = 0.001;
 
@@ -69,6 +71,16 @@ pub enum Shape {
     },
 }
 
+/// Means of vectors beside each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cosine {
+    /// 1 − cosine of the two means, 0–2.
+    pub distance: f64,
+    /// What it would be on average without drift, for vectors of length 1 that scatter alike in all directions:
+    /// (1 − |μ|²) / (2 |μ|²) · (1/n + 1/m), μ being the mean of the reference.
+    pub expected: f64,
+}
+
 /// Share of events without a value, beside that of the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nulls {
@@ -86,6 +98,9 @@ pub struct Nulls {
 #[must_use]
 pub fn drift(measure: Measure, window: &Partial, reference: &Partial) -> Option<Drift> {
     let edges = measure.info().edges;
+    if edges == Edges::Vector {
+        return None;
+    }
     let (here, there) = (window.hist.as_slice(), reference.hist.as_slice());
     let pairs = if edges == Edges::Category { by_category(here, there) } else { by_decile(here, there) };
     let bins = pairs.len();
@@ -108,6 +123,23 @@ pub fn drift(measure: Measure, window: &Partial, reference: &Partial) -> Option<
     };
     let p = chi_square_sf(psi / spread, degrees);
     Some(Drift { psi, psi_expected: degrees * spread, p, js: jensen_shannon(&pairs, n, m), bins, shape })
+}
+
+/// Compares the means of vectors. `None` below 30 vectors on either side, and where a mean has no length.
+#[must_use]
+pub fn cosine(window: &Partial, reference: &Partial) -> Option<Cosine> {
+    if window.n.min(reference.n) < VECTORS_MIN {
+        return None;
+    }
+    let [here, there] = [window, reference].map(|side| mean(&side.hist, side.n));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (length, other) = (dot(&here, &here), dot(&there, &there));
+    if length <= 0.0 || other <= 0.0 {
+        return None;
+    }
+    let spread = 1.0 / window.n as f64 + 1.0 / reference.n as f64;
+    let distance = 1.0 - dot(&here, &there) / (length * other).sqrt();
+    Some(Cosine { distance: distance.clamp(0.0, 2.0), expected: (1.0 - other).max(0.0) / (2.0 * other) * spread })
 }
 
 /// Compares shares of events without a value.

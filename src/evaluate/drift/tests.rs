@@ -1,7 +1,9 @@
 //! Drift by hand-made histograms: what is decided, what is not, at which level and with which power.
 
 use super::*;
-use crate::measure::measures::{GROUNDEDNESS, LANGUAGE, PROMPT_LENGTH};
+use crate::event::Timestamp;
+use crate::measure::measures::{EMBEDDING, GROUNDEDNESS, LANGUAGE, PROMPT_LENGTH};
+use crate::measure::{Accumulator, Embedding};
 
 /// A partial of values that stand for their bins. Lengths below 128 have a bin each.
 fn lengths(counts: &[(u16, u32)]) -> Partial {
@@ -109,6 +111,28 @@ fn scores_have_distances_in_their_own_unit() {
     // numpy: 0.1 / std(0.205, 0.215, …, 0.595)
     let Shape::Numbers { ks, wasserstein, .. } = found.shape else { panic!("{found:?}") };
     assert!((wasserstein - 0.1 / 0.115_433_963_805_953_74).abs() < 1e-9 && (ks - 0.25).abs() < 1e-12, "{found:?}");
+}
+
+#[test]
+fn means_of_vectors_are_compared_by_their_angle() {
+    let of = |vectors: &[[f64; 3]], copies: u64| {
+        let mut accumulator = Accumulator::default();
+        for _ in 0..copies {
+            for vector in vectors {
+                let embedding = Embedding::parse(&format!("{vector:?}")).unwrap();
+                accumulator.at(Timestamp(0), 0).add_vector(EMBEDDING, &embedding);
+            }
+        }
+        accumulator.take(Vec::new()).rows.remove(0).partial
+    };
+    let reference = of(&[[1.0, 0.0, 0.0], [0.6, 0.8, 0.0]], 100);
+    assert_eq!(cosine(&of(&[[1.0, 0.0, 0.0]], 29), &reference), None);
+    // numpy: a = mean of (1, 0, 0), (.6, .8, 0) = (.8, .4, 0); b = (.6, 0, .8); 1 - a @ b / |a| / |b|
+    let found = cosine(&of(&[[0.6, 0.0, 0.8]], 50), &reference).unwrap();
+    assert!((found.distance - 0.463_343_685_400_050_5).abs() < 2e-3, "{found:?}");
+    assert!((found.expected - 0.2 / 1.6 * (1.0 / 50.0 + 1.0 / 200.0)).abs() < 1e-4, "{found:?}");
+    let same = cosine(&of(&[[1.0, 0.0, 0.0], [0.6, 0.8, 0.0]], 25), &reference).unwrap();
+    assert!(same.distance < 1e-9, "{same:?}");
 }
 
 /// A pseudo-random number below `below` (xorshift64*).

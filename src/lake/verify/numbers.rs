@@ -18,8 +18,8 @@ use crate::lake::{Error, Lake};
 use crate::log::{Fold, KEEP};
 
 /// Columns that no metric is made from, and that can be long.
-const NOT_MEASURED: [&str; 10] =
-    ["prompt", "response", "reference", "embedding", "attributes", "contexts", "sentences", "comment", "correction", "trace_id"];
+const NOT_MEASURED: [&str; 9] =
+    ["prompt", "response", "reference", "attributes", "contexts", "sentences", "comment", "correction", "trace_id"];
 
 /// Days after which nothing is compared with what was before.
 const REFERENCE_DAYS: i64 = 8;

@@ -20,7 +20,8 @@ use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
 use crate::lake::tables::{Columns, Costs, Position};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
-    Answer, AnswerState, Category, CostStatus, Dimension, Group, Inputs, Metric, Registry, StatusClass, billionths, micros_from_ms,
+    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Group, Inputs, Metric, Registry, StatusClass, billionths,
+    micros_from_ms,
 };
 
 /// Relative difference that the rounding of sums explains.
@@ -345,6 +346,7 @@ fn answer(columns: &Columns<'_>, row: usize) -> Result<Answer, ArrowError> {
         scores,
         language: columns.text("language", row)?.and_then(Category::of),
         prediction: columns.text("prediction", row)?.and_then(Category::of),
+        embedding: columns.text("embedding", row)?.and_then(Embedding::parse),
         ..Answer::new(status)
     })
 }
