@@ -20,14 +20,14 @@ const BEGIN_MS: i64 = 1_777_852_800_000;
 fn event(day: i64, hour: i64, number: i64) -> (i64, Value) {
     let mut mixed = (day * 24 + hour) * 1_009 + number;
     mixed = (mixed.wrapping_mul(2_654_435_761) >> 7).rem_euclid(1_000_003);
-    let tenant = ["acme", "globex"][(number % 2) as usize];
+    let tenant = if number % 2 == 0 { "acme" } else { "globex" };
     // On the third day acme asks longer questions, in German, of another model, and more often in vain.
     let moved = day == 2 && tenant == "acme";
     let words = 3 + mixed % 9 + if moved { 6 } else { 0 };
-    let prompt = vec!["where is the parcel that was sent on monday"; 2]
+    let prompt = ["where is the parcel that was sent on monday"; 2]
         .join(" ")
         .split(' ')
-        .take(words as usize)
+        .take(usize::try_from(words).unwrap())
         .collect::<Vec<_>>()
         .join(" ");
     let response = if moved || mixed % 5 == 0 {
@@ -37,7 +37,7 @@ fn event(day: i64, hour: i64, number: i64) -> (i64, Value) {
     };
     let failed = mixed % 100 < if moved { 20 } else { 4 };
     let at = BEGIN_MS + (day * 24 + hour) * HOUR_MS + mixed % HOUR_MS;
-    let prediction = ["refund", "delivery", "other"][(mixed % 7 % 3) as usize];
+    let prediction = ["refund", "delivery", "other"][usize::try_from(mixed % 7 % 3).unwrap()];
     let event = json!({
         "schema": "groundwire.gateway_log.v1", "event_time": at, "request_id": format!("{day}-{hour}-{number}"),
         "tenant": tenant, "app": "support", "response_model": if mixed % 10 < if moved { 7 } else { 2 } { "large" } else { "small" },
@@ -88,7 +88,7 @@ fn run(folder: &Path, lake: &str, measure: &str) -> String {
     std::fs::write(&config, text).unwrap();
     let config = config.to_str().unwrap().to_owned();
     let mut service = Service::start_with(["run", "--config", &config], &[KEY]);
-    let status = service.wait_exit(Duration::from_secs(240));
+    let status = service.wait_exit(Duration::from_mins(4));
     assert!(status.success(), "{}", service.lines().join("\n"));
     config
 }

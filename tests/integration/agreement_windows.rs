@@ -1,4 +1,4 @@
-//! The statistics of windows, agreement by agreement: scipy and statsmodels to the digits they share, Evidently and NannyML
+//! The statistics of windows, agreement by agreement: scipy and statsmodels to the digits they share, Evidently and `NannyML`
 //! definition by definition. `docs/agreement.md` says why each difference is there.
 
 use std::collections::BTreeMap;
