@@ -40,7 +40,7 @@ use self::sending::Sending;
 use self::shutdown::Shutdown;
 use crate::config::{Config, Secrets};
 use crate::decode::redact;
-use crate::http::{Board, Server};
+use crate::http::{Board, Condition, Server};
 use crate::lake::Lake;
 use crate::measure::Registry;
 use crate::telemetry::Telemetry;
@@ -150,6 +150,8 @@ pub async fn run(
         status.instance = assemble::instance(config);
         status.started_at = clock::wall();
     });
+    // Its log was read a moment ago.
+    board.met(Condition::Lake);
     let standing = Arc::new(Standing::default());
     let (rules_in, rules) = watch::channel(Arc::new(book));
     let (to_send, claims) = mpsc::unbounded_channel();

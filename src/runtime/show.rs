@@ -7,7 +7,7 @@ use crate::alert::{SendOutcome, SendResult};
 use crate::evaluator::{Evaluation, Evaluator};
 use crate::event::{Input, Timestamp};
 use crate::http::{AlertStatus, Board, Commit, Condition, InputStatus, MailStatus};
-use crate::log::{Entry, Kind};
+use crate::log::{Entry, InputHealth, Kind};
 use crate::telemetry::{Counter, Gauge, Histogram, Telemetry};
 
 /// Mails that the page shows.
@@ -32,20 +32,7 @@ pub(super) fn committed(board: &Board, telemetry: &Telemetry, entry: &Entry) {
     board.update(|status| {
         status.last_commit = Some(Commit { number: entry.number, at: entry.written_at, rows, bytes });
         if entry.kind == Kind::Ingest {
-            let earlier = std::mem::take(&mut status.inputs);
-            let earlier = |name: &str| earlier.iter().find(|input| input.name == name);
-            // Every partition that is read, not only those that moved.
-            status.inputs = entry
-                .health
-                .inputs
-                .iter()
-                .map(|(name, health)| InputStatus {
-                    name: name.clone(),
-                    lag: health.lag,
-                    watermark: entry.watermarks.get(name).copied().or_else(|| earlier(name).and_then(|input| input.watermark)),
-                    paused: earlier(name).and_then(|input| input.paused.clone()),
-                })
-                .collect();
+            status.inputs = inputs(&status.inputs, &entry.health.inputs, &entry.watermarks);
             for (input, counts) in &entry.outcomes.records {
                 let rejected: u64 = counts.rejected.values().sum();
                 for (outcome, n) in [
@@ -64,6 +51,27 @@ pub(super) fn committed(board: &Board, telemetry: &Telemetry, entry: &Entry) {
             }
         }
     });
+}
+
+/// Partitions were assigned or revoked.
+pub(super) fn assigned(board: &Board, health: &BTreeMap<String, InputHealth>, watermarks: &BTreeMap<String, Timestamp>) {
+    board.update(|status| status.inputs = inputs(&status.inputs, health, watermarks));
+}
+
+/// Every partition that is read, not only those that moved.
+fn inputs(
+    earlier: &[InputStatus],
+    health: &BTreeMap<String, InputHealth>,
+    watermarks: &BTreeMap<String, Timestamp>,
+) -> Vec<InputStatus> {
+    let earlier = |name: &str| earlier.iter().find(|input| input.name == name);
+    let of = |(name, health): (&String, &InputHealth)| InputStatus {
+        name: name.clone(),
+        lag: health.lag,
+        watermark: watermarks.get(name).copied().or_else(|| earlier(name).and_then(|input| input.watermark)),
+        paused: earlier(name).and_then(|input| input.paused.clone()),
+    };
+    health.iter().map(of).collect()
 }
 
 /// What a pass of the evaluator brought.

@@ -219,8 +219,9 @@ impl Taker {
         for (topic, count) in by_topic {
             self.telemetry.set(Gauge::PartitionsAssigned, &[topic], f64::from(count));
         }
-        let mine: Vec<String> = self.health.keys().map(ToString::to_string).collect();
-        self.telemetry.retain(Gauge::ConsumerLag, |labels| mine.contains(&labels.join("/")));
+        let mine: BTreeMap<String, InputHealth> = self.health.iter().map(|(id, health)| (id.to_string(), health.clone())).collect();
+        self.telemetry.retain(Gauge::ConsumerLag, |labels| mine.contains_key(&labels.join("/")));
+        super::show::assigned(&self.board, &mine, &self.watermarks);
     }
 
     /// Cuts the epoch and waits until it stands; `false` if it does not.
