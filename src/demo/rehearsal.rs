@@ -1,7 +1,6 @@
 //! The whole scenario through the pure half of the service, without files and tasks: every incident must be found by the rules
 //! that are shipped, and nothing else may fire.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Alarm, Chronicle, DEFAULT_SEED, Place, Scenario, Verdict};
@@ -11,7 +10,7 @@ use crate::decode::redact::Redactor;
 use crate::evaluate::{self, Tick};
 use crate::event::{Record, Records, Timestamp, TopicPartition};
 use crate::ingest::Ingest;
-use crate::log::{Entry, FORMAT, Health, InputHealth, Kind, Outcomes};
+use crate::log::{Entry, Health, InputHealth, Kind};
 use crate::measure::Registry;
 use crate::score::Scorer;
 
@@ -74,24 +73,7 @@ fn play(scenario: Scenario) -> Vec<Alarm> {
 }
 
 fn entry(number: u64, written_at: Timestamp) -> Entry {
-    Entry {
-        format: FORMAT,
-        number,
-        id: String::new(),
-        kind: Kind::Ingest,
-        writer: String::new(),
-        written_at,
-        cursors: Vec::new(),
-        watermarks: BTreeMap::new(),
-        outcomes: Outcomes::default(),
-        files: Vec::new(),
-        remove: Vec::new(),
-        lost: Vec::new(),
-        transitions: Vec::new(),
-        outbox: Vec::new(),
-        decisions: Vec::new(),
-        health: Health { connected: true, ..Health::default() },
-    }
+    Entry { number, health: Health { connected: true, ..Health::default() }, ..Entry::new("", Kind::Ingest, "", written_at) }
 }
 
 #[test]

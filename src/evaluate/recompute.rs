@@ -12,7 +12,7 @@ use hashbrown::{HashMap, HashSet};
 use super::groups::fold;
 use super::{Carried, MetricRow, Reference, Settings, State};
 use crate::event::{Input, Safety, Timestamp};
-use crate::log::{Entry, Health, Kind, Outcomes};
+use crate::log::{Entry, Kind};
 use crate::measure::classification::Classified;
 use crate::measure::{
     Accumulator, Answer, Compared, Dimension, EndedRun, Group, Inputs, PartialSet, Polarity, Registry, measures,
@@ -219,22 +219,5 @@ fn with_name(group: &Group, name: &str) -> Group {
 }
 
 fn entry(watermarks: BTreeMap<String, Timestamp>) -> Entry {
-    Entry {
-        format: 1,
-        number: 0,
-        id: String::new(),
-        kind: Kind::Ingest,
-        writer: String::new(),
-        written_at: Timestamp::default(),
-        cursors: Vec::new(),
-        watermarks,
-        outcomes: Outcomes::default(),
-        files: Vec::new(),
-        remove: Vec::new(),
-        lost: Vec::new(),
-        transitions: Vec::new(),
-        outbox: Vec::new(),
-        decisions: Vec::new(),
-        health: Health::default(),
-    }
+    Entry { watermarks, ..Entry::new("", Kind::Ingest, "", Timestamp::default()) }
 }

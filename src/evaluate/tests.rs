@@ -14,7 +14,7 @@ use super::{
     Carried, MetricRow, Query, Recomputation, Reference, Settings, State, StoredAnswer, StoredFeedback, Tick, ValueStatus,
 };
 use crate::event::{Input, Timestamp};
-use crate::log::{Entry, Health, Kind, Outcomes};
+use crate::log::{Entry, Kind};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
     Accumulator, Answer, AnswerState, Category, Dimension, Embedding, EndedRun, Group, Inputs, Measure, Metric, Partial,
@@ -134,24 +134,7 @@ fn partials<'a>(events: impl Iterator<Item = &'a Placed>, second: bool) -> Parti
 }
 
 fn entry(number: u64, written_at: Timestamp, watermarks: BTreeMap<String, Timestamp>) -> Entry {
-    Entry {
-        format: 1,
-        number,
-        id: String::new(),
-        kind: Kind::Ingest,
-        writer: "test".to_owned(),
-        written_at,
-        cursors: Vec::new(),
-        watermarks,
-        outcomes: Outcomes::default(),
-        files: Vec::new(),
-        remove: Vec::new(),
-        lost: Vec::new(),
-        transitions: Vec::new(),
-        outbox: Vec::new(),
-        decisions: Vec::new(),
-        health: Health::default(),
-    }
+    Entry { number, watermarks, ..Entry::new("", Kind::Ingest, "test", written_at) }
 }
 
 /// Where watermarks stand when the first entry comes: the first midnight lies ahead.

@@ -143,7 +143,7 @@ mod tests {
     use object_store::path::Path;
 
     use super::{Attempt, overtaken};
-    use crate::log::{Cursor, Entry, FORMAT, Fold, Health, Kind, Outcomes};
+    use crate::log::{Cursor, Entry, Fold, Kind};
 
     fn cursor(input: &str, from: i64, to: i64) -> Cursor {
         Cursor { input: input.into(), from, to }
@@ -151,24 +151,7 @@ mod tests {
 
     fn fold_at(ends: &[Cursor]) -> Fold {
         let mut fold = Fold::default();
-        let entry = Entry {
-            format: FORMAT,
-            number: 1,
-            id: String::new(),
-            kind: Kind::Ingest,
-            writer: String::new(),
-            written_at: crate::event::Timestamp(0),
-            cursors: ends.to_vec(),
-            watermarks: std::collections::BTreeMap::new(),
-            outcomes: Outcomes::default(),
-            files: Vec::new(),
-            remove: Vec::new(),
-            lost: Vec::new(),
-            transitions: Vec::new(),
-            outbox: Vec::new(),
-            decisions: Vec::new(),
-            health: Health::default(),
-        };
+        let entry = Entry { number: 1, cursors: ends.to_vec(), ..Entry::new("", Kind::Ingest, "", crate::event::Timestamp(0)) };
         fold.apply(&entry).unwrap();
         fold
     }

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use object_store::memory::InMemory;
@@ -7,26 +6,12 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::{Appended, Attempt, Lake, Settings};
 use crate::event::Timestamp;
-use crate::log::{Cursor, Entry, FORMAT, Fenced, File, Fold, Health, Kind, Outcomes};
+use crate::log::{Cursor, Entry, Fenced, File, Fold, Kind};
 
 pub(super) fn entry(id: u128, kind: Kind, cursors: &[(&str, i64, i64)]) -> Entry {
     Entry {
-        format: FORMAT,
-        number: 0,
-        id: format!("{id:032x}"),
-        kind,
-        writer: "a".into(),
-        written_at: Timestamp(1_000_000),
         cursors: cursors.iter().map(|(input, from, to)| Cursor { input: (*input).into(), from: *from, to: *to }).collect(),
-        watermarks: BTreeMap::new(),
-        outcomes: Outcomes::default(),
-        files: Vec::new(),
-        remove: Vec::new(),
-        lost: Vec::new(),
-        transitions: Vec::new(),
-        outbox: Vec::new(),
-        decisions: Vec::new(),
-        health: Health::default(),
+        ..Entry::new(format!("{id:032x}"), kind, "a", Timestamp(1_000_000))
     }
 }
 

@@ -138,3 +138,28 @@ pub struct Entry {
     #[serde(default)]
     pub health: Health,
 }
+
+impl Entry {
+    /// An entry that says nothing yet. Its number is given when it is appended.
+    #[must_use]
+    pub fn new(id: impl Into<String>, kind: Kind, writer: impl Into<String>, written_at: Timestamp) -> Self {
+        Self {
+            format: super::FORMAT,
+            number: 0,
+            id: id.into(),
+            kind,
+            writer: writer.into(),
+            written_at,
+            cursors: Vec::new(),
+            watermarks: BTreeMap::new(),
+            outcomes: Outcomes::default(),
+            files: Vec::new(),
+            remove: Vec::new(),
+            lost: Vec::new(),
+            transitions: Vec::new(),
+            outbox: Vec::new(),
+            decisions: Vec::new(),
+            health: Health::default(),
+        }
+    }
+}

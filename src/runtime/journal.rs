@@ -152,23 +152,6 @@ impl Journal {
     /// An entry of this process without content; the caller adds what it says.
     #[must_use]
     pub fn entry(&self, attempt: &lake::Attempt, kind: crate::log::Kind, written_at: Timestamp) -> Entry {
-        Entry {
-            format: crate::log::FORMAT,
-            number: 0,
-            id: attempt.id().to_owned(),
-            kind,
-            writer: self.lake.settings().writer.clone(),
-            written_at,
-            cursors: Vec::new(),
-            watermarks: BTreeMap::new(),
-            outcomes: crate::log::Outcomes::default(),
-            files: Vec::new(),
-            remove: Vec::new(),
-            lost: Vec::new(),
-            transitions: Vec::new(),
-            outbox: Vec::new(),
-            decisions: Vec::new(),
-            health: crate::log::Health::default(),
-        }
+        Entry::new(attempt.id(), kind, self.lake.settings().writer.clone(), written_at)
     }
 }

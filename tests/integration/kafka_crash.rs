@@ -6,7 +6,7 @@ use std::fs;
 
 use groundwire::event::Timestamp;
 use groundwire::lake::{Appended, Attempt, Lake, Settings};
-use groundwire::log::{Entry, FORMAT, Health, Kind, Outcomes};
+use groundwire::log::{Entry, Kind};
 
 use crate::support::kafka::Broker;
 use crate::support::setting::{Options, PARTITIONS, Setting, entries};
@@ -144,24 +144,7 @@ fn a_service_that_dies_before_or_after_it_sends_leaves_nobody_untold() {
 
 /// An entry as an idle process writes it.
 fn tick(number: u128) -> Entry {
-    Entry {
-        format: FORMAT,
-        number: 0,
-        id: Attempt::new(number, &[]).id().to_owned(),
-        kind: Kind::Ingest,
-        writer: "idle".to_owned(),
-        written_at: Timestamp(traffic::START_MS * 1_000),
-        cursors: Vec::new(),
-        watermarks: BTreeMap::new(),
-        outcomes: Outcomes::default(),
-        files: Vec::new(),
-        remove: Vec::new(),
-        lost: Vec::new(),
-        transitions: Vec::new(),
-        outbox: Vec::new(),
-        decisions: Vec::new(),
-        health: Health::default(),
-    }
+    Entry::new(Attempt::new(number, &[]).id(), Kind::Ingest, "idle", Timestamp(traffic::START_MS * 1_000))
 }
 
 /// Makes the log so long that a checkpoint is due after the next epochs.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use groundwire::event::{OutcomeCounts, Timestamp};
 use groundwire::ingest::{Epoch, FeedbackRow};
 use groundwire::lake::{Appended, Attempt, Lake, Settings, failpoint, verify};
-use groundwire::log::{Cursor, Entry, FORMAT, Health, Kind, Outcomes};
+use groundwire::log::{Cursor, Entry, Kind, Outcomes};
 
 use crate::support::scratch;
 
@@ -48,22 +48,10 @@ async fn write_all(folder: &str) {
         let cursors = vec![Cursor { input: INPUT.to_owned(), from, to }];
         let attempt = Attempt::new(fastrand::u128(..), &cursors);
         let mut entry = Entry {
-            format: FORMAT,
-            number: 0,
-            id: attempt.id().to_owned(),
-            kind: Kind::Ingest,
-            writer: writer.clone(),
-            written_at: Timestamp(from),
             cursors,
-            watermarks: std::collections::BTreeMap::new(),
             outcomes: epoch.outcomes.clone(),
             files: lake.stage_epoch(&attempt, &epoch).await.unwrap(),
-            remove: Vec::new(),
-            lost: Vec::new(),
-            transitions: Vec::new(),
-            outbox: Vec::new(),
-            decisions: Vec::new(),
-            health: Health::default(),
+            ..Entry::new(attempt.id(), Kind::Ingest, writer.clone(), Timestamp(from))
         };
         let appended = lake.append(&mut fold, &mut entry).await.unwrap();
         assert!(matches!(appended, Appended::Committed { .. }));

@@ -6,7 +6,7 @@ use groundwire::evaluate::{MetricRow, ValueStatus};
 use groundwire::event::Timestamp;
 use groundwire::ingest::{Cells, Epoch, FeedbackRow, Interaction, SYMBOL_COLUMNS, Span, TEXT_COLUMNS, column};
 use groundwire::lake::{Attempt, Lake, Settings};
-use groundwire::log::{Cursor, EVALUATE, Entry, FORMAT, Health, Kind, Outcomes};
+use groundwire::log::{Cursor, EVALUATE, Entry, Kind};
 use groundwire::measure::Group;
 
 use crate::support::{python, scratch, service};
@@ -15,22 +15,9 @@ const DAY: i64 = Timestamp::DAY_US;
 
 fn entry(id: u128, kind: Kind, input: &str, from: i64, to: i64) -> Entry {
     Entry {
-        format: FORMAT,
-        number: 0,
-        id: format!("{id:032x}"),
-        kind,
-        writer: "test".to_owned(),
-        written_at: Timestamp(3 * DAY),
         cursors: vec![Cursor { input: input.to_owned(), from, to }],
         watermarks: [("answers/0".to_owned(), Timestamp(2 * DAY))].into(),
-        outcomes: Outcomes::default(),
-        files: Vec::new(),
-        remove: Vec::new(),
-        lost: Vec::new(),
-        transitions: Vec::new(),
-        outbox: Vec::new(),
-        decisions: Vec::new(),
-        health: Health::default(),
+        ..Entry::new(format!("{id:032x}"), kind, "test", Timestamp(3 * DAY))
     }
 }
 

@@ -11,33 +11,14 @@ mod retain;
 pub use compact::Compacted;
 pub use retain::{Expired, Retention};
 
-use std::collections::BTreeMap;
-
 use crate::event::Timestamp;
 use crate::lake::{Attempt, Lake};
-use crate::log::{Cursor, Entry, FORMAT, Fold, Health, KEEP, Kind, Outcomes};
+use crate::log::{Cursor, Entry, Fold, KEEP, Kind};
 
 impl Lake {
     /// An entry of the keeper that leaves its cursor where it is: what it changes is guarded by the files it takes away.
     pub(in crate::lake) fn keep_entry(&self, attempt: &Attempt, cursors: Vec<Cursor>, now: Timestamp) -> Entry {
-        Entry {
-            format: FORMAT,
-            number: 0,
-            id: attempt.id().to_owned(),
-            kind: Kind::Keep,
-            writer: self.settings.writer.clone(),
-            written_at: now,
-            cursors,
-            watermarks: BTreeMap::new(),
-            outcomes: Outcomes::default(),
-            files: Vec::new(),
-            remove: Vec::new(),
-            lost: Vec::new(),
-            transitions: Vec::new(),
-            outbox: Vec::new(),
-            decisions: Vec::new(),
-            health: Health::default(),
-        }
+        Entry { cursors, ..Entry::new(attempt.id(), Kind::Keep, self.settings.writer.clone(), now) }
     }
 }
 

@@ -4,26 +4,13 @@ use proptest::prelude::*;
 
 use super::{EVALUATE, Fenced, Fold, KEEP};
 use crate::event::Timestamp;
-use crate::log::{Checkpoint, Cursor, Entry, FORMAT, File, Health, Kind, Lost, Outcomes};
+use crate::log::{Checkpoint, Cursor, Entry, FORMAT, File, Kind, Lost};
 
 fn entry(number: u64, kind: Kind, cursors: &[(&str, i64, i64)]) -> Entry {
     Entry {
-        format: FORMAT,
         number,
-        id: format!("{number:032x}"),
-        kind,
-        writer: "a".into(),
-        written_at: Timestamp(number.cast_signed()),
         cursors: cursors.iter().map(|(input, from, to)| Cursor { input: (*input).into(), from: *from, to: *to }).collect(),
-        watermarks: BTreeMap::new(),
-        outcomes: Outcomes::default(),
-        files: Vec::new(),
-        remove: Vec::new(),
-        lost: Vec::new(),
-        transitions: Vec::new(),
-        outbox: Vec::new(),
-        decisions: Vec::new(),
-        health: Health::default(),
+        ..Entry::new(format!("{number:032x}"), kind, "a", Timestamp(number.cast_signed()))
     }
 }
 
