@@ -89,22 +89,19 @@ impl Work {
         let redact = |text: &'e Option<Text<'_>>| -> Result<Option<Cow<'e, str>>, Rejected> {
             text.as_ref().map(|text| self.redactor.redact(text).map_err(|_| redaction_failed())).transpose()
         };
-        let id = |text: &'e Option<Text<'_>>| -> Result<Option<Cow<'e, str>>, Rejected> {
-            text.as_ref().map(|text| self.redactor.redact(text).map_err(|_| redaction_failed())).transpose()
-        };
         let probability = log.probability.map(|value| self.redactor.redact_probabilities(value.get()).map(Cow::Owned));
         let probability = probability.transpose().map_err(|_| redaction_failed())?;
         let mut contexts = Vec::with_capacity(log.contexts.len());
         for context in &log.contexts {
-            contexts.push(RedactedContext { id: id(&context.id)?, text: redact(&context.text)?, of: context });
+            contexts.push(RedactedContext { id: redact(&context.id)?, text: redact(&context.text)?, of: context });
         }
         Ok(Texts {
             columns: [
                 Some(self.redactor.redact(&log.request_id).map_err(|_| redaction_failed())?),
-                id(&log.trace_id)?,
-                id(&log.span_id)?,
-                id(&log.response_id)?,
-                id(&log.conversation_id)?,
+                redact(&log.trace_id)?,
+                redact(&log.span_id)?,
+                redact(&log.response_id)?,
+                redact(&log.conversation_id)?,
                 redact(&log.prompt)?,
                 redact(&log.response)?,
                 redact(&log.reference)?,
