@@ -5,26 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::service::{self, Service};
-use crate::support::setting::KEY;
-use crate::support::{python, scratch};
-
-const CONFIG: &str = "\
-[source]
-kind = \"files\"
-[source.files]
-directory = \"topics\"
-follow = false
-[source.topics.gateway-logs]
-input = \"gateway\"
-[lake]
-url = \"lake\"
-epoch_interval = \"200ms\"
-[time]
-clock = \"events\"
-[http]
-listen = \"127.0.0.1:0\"
-";
+use crate::support::{files, python, scratch, service};
 
 /// Rounding to billionths, once per answer.
 const TOLERANCE: f64 = 1e-9;
@@ -39,11 +20,9 @@ fn windows_of_references_and_labels_are_what_the_libraries_say_of_the_stored_row
     let file = topic.join("0.jsonl");
     python::run(script, &["write", "src/demo/text/help_articles.txt", file.to_str().unwrap()]);
     let config = folder.join("groundwire.toml");
-    std::fs::write(&config, CONFIG).unwrap();
+    std::fs::write(&config, files::configuration("lake", &[("gateway-logs", "gateway")], "")).unwrap();
     let config = config.to_str().unwrap();
-    let mut service = Service::start_with(["run", "--config", config], &[KEY]);
-    let status = service.wait_exit(Duration::from_mins(4));
-    assert!(status.success(), "{}", service.lines().join("\n"));
+    files::play(config, Duration::from_mins(4));
 
     let views = service::output(["views", "--engine", "duckdb", "--lake", folder.join("lake").to_str().unwrap()]);
     let views = String::from_utf8(views.stdout).unwrap();

@@ -1,16 +1,13 @@
 //! Three days of traffic through the program, late events among them: `groundwire verify` recomputes every row of drift, of changes and
 //! of dispersion, and the SQL of each metric runs over the views, with the agreement of the published rows where it can be checked.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use groundwire::measure::Registry;
 use serde_json::{Value, json};
 
-use crate::support::service::{self, Service};
-use crate::support::setting::KEY;
-use crate::support::{python, scratch};
+use crate::support::{files, python, scratch, service};
 
 const HOUR_MS: i64 = 3_600_000;
 /// 2026-05-04T00:00:00Z.
@@ -67,29 +64,18 @@ fn write_topics(folder: &Path) {
         last["request_id"] = json!(format!("last {partition}"));
         lines.push((at, last.to_string()));
         lines.sort();
-        let topic = folder.join("topics/gateway-logs");
-        std::fs::create_dir_all(&topic).unwrap();
-        let text: String = lines.iter().map(|(_, line)| format!("{line}\n")).collect();
-        std::fs::write(topic.join(format!("{partition}.jsonl")), text).unwrap();
+        let lines: Vec<String> = lines.drain(..).map(|(_, line)| line).collect();
+        files::append(folder, "gateway-logs", partition, &lines);
     }
 }
 
 /// Runs the program over the topics into a lake of this name; hands back the configuration.
 fn run(folder: &Path, lake: &str, measure: &str) -> String {
-    let mut text = String::new();
-    write!(
-        text,
-        "[source]\nkind = \"files\"\n[source.files]\ndirectory = \"topics\"\nfollow = false\n[source.topics.gateway-logs]\ninput = \
-         \"gateway\"\n[lake]\nurl = \"{lake}\"\nepoch_interval = \"200ms\"\n[time]\nclock = \"events\"\n[http]\nlisten = \
-         \"127.0.0.1:0\"\n[measure]\n{measure}\n"
-    )
-    .unwrap();
+    let text = files::configuration(lake, &[("gateway-logs", "gateway")], &format!("[measure]\n{measure}\n"));
     let config = folder.join(format!("{lake}.toml"));
     std::fs::write(&config, text).unwrap();
     let config = config.to_str().unwrap().to_owned();
-    let mut service = Service::start_with(["run", "--config", &config], &[KEY]);
-    let status = service.wait_exit(Duration::from_mins(4));
-    assert!(status.success(), "{}", service.lines().join("\n"));
+    files::play(&config, Duration::from_mins(4));
     config
 }
 

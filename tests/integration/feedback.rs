@@ -1,33 +1,7 @@
 //! Feedback that changes its mind: of several with one id the latest counts, by its own time and by its answer's, in the metrics as in the
 //! views, across restarts; `verify` agrees, and so does a plain recomputation in SQL.
 
-use std::io::Write;
-
-use crate::support::service::{self, Service};
-use crate::support::{python, scratch, traffic, wait};
-
-const KEY: (&str, &str) = ("GROUNDWIRE_PRIVACY_KEY", "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a");
-
-const CONFIG: &str = r#"
-[source]
-kind = "files"
-[source.files]
-directory = "{dir}/input"
-follow = false
-[source.topics.logs]
-input = "gateway"
-[source.topics.feedback]
-input = "feedback"
-[lake]
-url = "{dir}/lake"
-epoch_interval = "100ms"
-[time]
-clock = "events"
-[http]
-listen = "127.0.0.1:0"
-[mail]
-directory = "{dir}/mail"
-"#;
+use crate::support::{files, python, scratch, service, traffic, wait};
 
 /// By name: what the views say of the latest feedback, and what the metrics say.
 const COMPARE: &str = r#"
@@ -51,15 +25,6 @@ print(json.dumps({
     "replaced": rows("SELECT (SELECT count(*) FROM feedback_revisions WHERE revision = 0) - (SELECT count(*) FROM feedback)")[0][0],
 }))
 "#;
-
-fn append(folder: &str, topic: &str, lines: &[String]) {
-    let path = format!("{folder}/input/{topic}");
-    std::fs::create_dir_all(&path).expect("the folder is ours");
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(format!("{path}/0.jsonl")).expect("ours");
-    for line in lines {
-        writeln!(file, "{line}").expect("the folder is ours");
-    }
-}
 
 /// Opinions on the answers of `traffic`, of which many come a second and a third time with the same id.
 fn opinions(seed: u64, count: u64, ids: u64) -> Vec<String> {
@@ -88,34 +53,34 @@ fn closing(hours: i64) -> [String; 2] {
 
 #[test]
 fn only_the_latest_of_several_with_one_id_counts() {
-    let folder = scratch("feedback");
-    let folder = folder.path().display().to_string();
-    let config = format!("{folder}/groundwire.toml");
-    std::fs::write(&config, CONFIG.replace("{dir}", &folder)).expect("the folder is ours");
+    let scratch = scratch("feedback");
+    let folder = scratch.path();
+    let config = folder.join("groundwire.toml").display().to_string();
+    let topics = [("logs", "gateway"), ("feedback", "feedback")];
+    std::fs::write(&config, files::configuration("lake", &topics, "")).expect("the folder is ours");
+    let append = |topic, lines: &[String]| files::append(folder, topic, 0, lines);
     let logs: Vec<String> = traffic::gateway_logs(1, 1_500, 1, 240).into_iter().map(|made| made.value).collect();
-    append(&folder, "logs", &logs);
+    append("logs", &logs);
     for (round, hours) in [(1, 10), (2, 12), (3, 14)] {
-        append(&folder, "feedback", &opinions(round, 300, 220));
+        append("feedback", &opinions(round, 300, 220));
         let [log, feedback] = closing(hours);
-        append(&folder, "logs", &[log]);
-        append(&folder, "feedback", &[feedback]);
+        append("logs", &[log]);
+        append("feedback", &[feedback]);
         // The keeper's last entry is evaluated by the next start, as after any end.
         for _ in 0..2 {
-            let mut service = Service::start_with(["run", "--until-drained", "--config", &config], &[KEY]);
-            assert!(service.wait_exit(wait::LIMIT).success(), "{}", service.lines().join("\n"));
+            files::play(&config, wait::LIMIT);
         }
     }
     let [log, feedback] = closing(16);
-    append(&folder, "logs", &[log]);
-    append(&folder, "feedback", &[feedback]);
+    append("logs", &[log]);
+    append("feedback", &[feedback]);
     for _ in 0..2 {
-        let mut service = Service::start_with(["run", "--until-drained", "--config", &config], &[KEY]);
-        assert!(service.wait_exit(wait::LIMIT).success(), "{}", service.lines().join("\n"));
+        files::play(&config, wait::LIMIT);
     }
     let verified = service::output(["verify", "--config", &config]);
     let report = String::from_utf8_lossy(&verified.stdout).into_owned();
     assert!(verified.status.success() && !report.contains("left out"), "{report}");
-    let views = service::output(["views", "--engine", "duckdb", "--lake", &format!("{folder}/lake")]);
+    let views = service::output(["views", "--engine", "duckdb", "--lake", &folder.join("lake").display().to_string()]);
     let seen = python::json(COMPARE, &[&String::from_utf8_lossy(&views.stdout)]);
     assert!(seen["replaced"].as_i64() > Some(500), "{seen}");
     for (rows, metrics) in [

@@ -3,11 +3,8 @@
 
 use std::fmt::Write as _;
 
-use crate::support::python;
-use crate::support::service::{self, Service};
-use crate::support::{scratch, traffic, wait};
+use crate::support::{files, python, scratch, service, traffic, wait};
 
-const KEY: (&str, &str) = ("GROUNDWIRE_PRIVACY_KEY", "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a");
 const MINUTES: i64 = 200;
 /// `large-2` has no price at first.
 const FIRST: &str = "[[prices]]\nmodel = \"small-1\"\ninput = 1.5\noutput = 7\n";
@@ -92,31 +89,8 @@ impl Setting {
     fn new() -> Self {
         let dir = scratch("recompute");
         let setting = Self { dir };
-        let text = format!(
-            r#"
-[source]
-kind = "files"
-[source.files]
-directory = "{dir}/input"
-follow = false
-[source.topics.logs]
-input = "gateway"
-[lake]
-url = "{dir}/lake"
-epoch_interval = "100ms"
-[time]
-clock = "events"
-[http]
-listen = "127.0.0.1:0"
-[mail]
-directory = "{dir}/mail"
-[cost]
-prices_file = "prices.toml"
-"#,
-            dir = setting.dir.path().display(),
-        );
-        std::fs::create_dir_all(setting.path("input/logs")).expect("the folder is ours");
-        setting.write("groundwire.toml", &text);
+        let prices = "[cost]\nprices_file = \"prices.toml\"\n";
+        setting.write("groundwire.toml", &files::configuration("lake", &[("logs", "gateway")], prices));
         setting.write("prices.toml", FIRST);
         setting.write("second.toml", SECOND);
         setting
@@ -132,18 +106,12 @@ prices_file = "prices.toml"
 
     /// Appends records to the one partition that is read.
     fn append(&self, lines: &[String]) {
-        use std::io::Write;
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.path("input/logs/0.jsonl")).expect("ours");
-        for line in lines {
-            writeln!(file, "{line}").expect("the folder is ours");
-        }
+        files::append(self.dir.path(), "logs", 0, lines);
     }
 
     /// Runs the service to the end of its input.
     fn play(&self) {
-        let mut service = Service::start_with(["run", "--until-drained", "--config", &self.path("groundwire.toml")], &[KEY]);
-        let status = service.wait_exit(wait::LIMIT);
-        assert!(status.success(), "{}", service.lines().join("\n"));
+        files::play(&self.path("groundwire.toml"), wait::LIMIT);
     }
 
     fn recompute(&self, more: &[&str]) -> serde_json::Value {
@@ -161,7 +129,7 @@ prices_file = "prices.toml"
     }
 
     fn expected(&self, table: &str) -> serde_json::Value {
-        python::json(ORACLE, &[&self.path(table), &self.path("input/logs")])
+        python::json(ORACLE, &[&self.path(table), &self.path("topics/logs")])
     }
 
     fn seen(&self) -> serde_json::Value {
