@@ -249,14 +249,7 @@ impl Evaluating {
     /// Loads the snapshot and folds on to the last committed evaluation, with all effects suppressed.
     async fn restore(&self) -> Result<State, Error> {
         let fold = self.journal.fold().await?;
-        let (mut applied, evaluator, mut cursor) = match self.journal.lake().load_snapshot().await? {
-            Some((number, bytes)) => {
-                let (evaluator, cursor) = Evaluator::from_bytes(&bytes, &self.settings)?;
-                (number, evaluator, cursor)
-            }
-            None => (0, Evaluator::new(&self.settings), 0),
-        };
-        let mut evaluator = evaluator;
+        let (mut evaluator, mut cursor, mut applied) = self.load().await?;
         // Entries wait until the evaluation that covers them comes: its rules come before them, its outbox after.
         let mut waiting: VecDeque<(u64, Step)> = VecDeque::new();
         let upto = fold.cursor(EVALUATE);
@@ -279,8 +272,30 @@ impl Evaluating {
             }
         }
         self.seen.send_replace(cursor);
+        show::standing(&self.board, &self.telemetry, &evaluator, &self.clock);
         tracing::info!(entry = cursor, "evaluator restored");
         Ok(State { evaluator, cursor, applied, under_way: 0 })
+    }
+
+    /// The saved state, with the last entry in it and the entry that it was saved after. Where it cannot be read, for instance
+    /// because an earlier version wrote it, the state before the first entry serves as well, while the log still has that entry.
+    async fn load(&self) -> Result<(Evaluator, u64, u64), Error> {
+        let saved = match self.journal.lake().load_snapshot().await {
+            Ok(None) => return Ok((Evaluator::new(&self.settings), 0, 0)),
+            Ok(Some((number, bytes))) => match Evaluator::from_bytes(&bytes, &self.settings) {
+                Ok((evaluator, cursor)) => Ok((evaluator, cursor, number)),
+                Err(error) => Err(error.into()),
+            },
+            Err(error @ (lake::Error::Missing { .. } | lake::Error::Damaged { .. })) => Err(error.into()),
+            Err(error) => return Err(error.into()),
+        };
+        match saved {
+            Err(error) if self.journal.lake().first_entry().await? <= 1 => {
+                tracing::warn!(%error, "snapshot not read; the whole log is folded instead");
+                Ok((Evaluator::new(&self.settings), 0, 0))
+            }
+            saved => saved,
+        }
     }
 
     async fn save(&self, state: &State) {

@@ -153,6 +153,7 @@ pub async fn run(
     // Its log was read a moment ago.
     board.met(Condition::Lake);
     let standing = Arc::new(Standing::default());
+    show::rules(&board, &telemetry, book.rules());
     let (rules_in, rules) = watch::channel(Arc::new(book));
     let (to_send, claims) = mpsc::unbounded_channel();
     let (results_in, results) = mpsc::unbounded_channel();

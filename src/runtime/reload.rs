@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::evaluator::RuleBook;
 use crate::http::Board;
 use crate::measure::Registry;
-use crate::telemetry::{Counter, Gauge, Telemetry};
+use crate::telemetry::{Counter, Telemetry};
 
 /// Where rules come from and what they may name.
 #[derive(Clone, Debug)]
@@ -64,11 +64,7 @@ pub(super) fn signals(
                         let number = book.rules().rules.len();
                         tracing::info!(rules = number, "rules read again; they take effect with the next evaluation");
                         telemetry.add(Counter::Reloads, &["applied"], 1);
-                        telemetry.set(Gauge::Rules, &[], number as f64);
-                        board.update(|status| {
-                            status.rules = number as u64;
-                            status.reload_refused = None;
-                        });
+                        super::show::rules(&board, &telemetry, book.rules());
                         rules.send_replace(Arc::new(book));
                     }
                     Err(mistakes) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::clock::Clock;
-use crate::alert::{SendOutcome, SendResult};
+use crate::alert::{Rules, SendOutcome, SendResult};
 use crate::evaluator::{Evaluation, Evaluator};
 use crate::event::{Input, Timestamp};
 use crate::http::{AlertStatus, Board, Commit, Condition, InputStatus, MailStatus};
@@ -97,8 +97,24 @@ pub(super) fn progress(telemetry: &Telemetry, evaluator: &Evaluator, before: (Ti
     telemetry.add(Counter::GroupOverflow, &[], evaluator.measure().counters().folded.saturating_sub(folded));
 }
 
+/// The rules that a start or a reload read: in force from the next evaluation on.
+pub(super) fn rules(board: &Board, telemetry: &Telemetry, rules: &Rules) {
+    let number = rules.rules.len();
+    telemetry.set(Gauge::Rules, &[], number as f64);
+    board.update(|status| {
+        status.rules = number as u64;
+        status.reload_refused = None;
+    });
+}
+
 /// The evaluator's state after a pass.
 pub(super) fn state(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator, clock: &Clock, entry: &Entry) {
+    telemetry.set(Gauge::OutboxAge, &[], entry.health.oldest_unsent_secs.unwrap_or(0) as f64);
+    standing(board, telemetry, evaluator, clock);
+}
+
+/// What stands by the evaluator's state, after a pass or a start: alerts, mail to be sent, how far it came.
+pub(super) fn standing(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator, clock: &Clock) {
     let now = clock.now();
     for input in Input::ALL {
         if let Some(watermark) = evaluator.measure().watermark(input) {
@@ -107,12 +123,10 @@ pub(super) fn state(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator,
     }
     let pending = evaluator.alerts().outgoing().iter().filter(|outgoing| !outgoing.is_done()).count() as u64;
     telemetry.set(Gauge::OutboxPending, &[], pending as f64);
-    telemetry.set(Gauge::OutboxAge, &[], entry.health.oldest_unsent_secs.unwrap_or(0) as f64);
     let open = (now.0.saturating_sub(evaluator.evaluated_until().0) / Timestamp::MINUTE_US).max(0).unsigned_abs();
     // Before the first window there is nothing to count from.
     let open = if evaluator.evaluated_until() == Timestamp::default() { 0 } else { open };
     telemetry.set(Gauge::OpenWindows, &[], open as f64);
-    telemetry.set(Gauge::Rules, &[], evaluator.rules().rules.len() as f64);
     let alerts: Vec<AlertStatus> = evaluator
         .alerts()
         .active()
@@ -140,8 +154,7 @@ pub(super) fn state(board: &Board, telemetry: &Telemetry, evaluator: &Evaluator,
         status.alerts = alerts;
         status.unsent = pending;
         status.open_windows = open;
-        status.evaluated_to = Some(evaluator.evaluated_until());
-        status.rules = evaluator.rules().rules.len() as u64;
+        status.evaluated_to = Some(evaluator.evaluated_until()).filter(|until| *until != Timestamp::default());
     });
 }
 

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use super::epoch::{AnswerIds, Epoch};
@@ -210,15 +211,7 @@ impl Late {
             (known.row, known.purpose) = (row, purpose);
             return;
         }
-        let text = |id: &Option<String>| id.clone().map(Text::from);
-        let target = Target {
-            request_id: text(&row.target_request_id),
-            trace_id: text(&row.target_trace_id),
-            span_id: text(&row.target_span_id),
-            response_id: text(&row.target_response_id),
-            conversation_id: text(&row.target_conversation_id),
-        };
-        for (rank, id) in self.hasher.target(&target).enumerate() {
+        for (rank, id) in self.hasher.target(&target(&row)).enumerate() {
             self.by_id.entry(id).or_default().push((place.clone(), rank));
         }
         self.waiting.insert(place, Waiting { row, purpose, found: None });
@@ -329,12 +322,29 @@ impl Late {
     }
 
     fn forget(&mut self, place: &Place) {
-        if self.waiting.remove(place).is_some() {
-            self.by_id.retain(|_, waiting| {
-                waiting.retain(|(waits, _)| waits != place);
-                !waiting.is_empty()
-            });
+        let Some(forgotten) = self.waiting.remove(place) else { return };
+        for id in self.hasher.target(&target(&forgotten.row)) {
+            if let Entry::Occupied(mut waiting) = self.by_id.entry(id) {
+                waiting.get_mut().retain(|(waits, _)| waits != place);
+                if waiting.get().is_empty() {
+                    waiting.remove();
+                }
+            }
         }
+    }
+}
+
+/// What a row says its feedback is about.
+fn target(row: &FeedbackRow) -> Target<'_> {
+    fn text(id: Option<&String>) -> Option<Text<'_>> {
+        id.map(|id| Text::from(id.as_str()))
+    }
+    Target {
+        request_id: text(row.target_request_id.as_ref()),
+        trace_id: text(row.target_trace_id.as_ref()),
+        span_id: text(row.target_span_id.as_ref()),
+        response_id: text(row.target_response_id.as_ref()),
+        conversation_id: text(row.target_conversation_id.as_ref()),
     }
 }
 
