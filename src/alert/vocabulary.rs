@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Input;
 use crate::measure::registry::Value;
-use crate::measure::{self, Dimension, Registry};
+use crate::measure::{self, Dimension, Registry, measures};
 
 /// How a metric's numbers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,13 +75,14 @@ fn described(metric: &measure::Metric) -> Metric {
         _ => Unit::Number,
     };
     let scale = match metric.value {
-        Value::Count(_) | Value::Total(_) => Scale::Total,
+        Value::Count(_) | Value::Total(_) | Value::Sum(_) => Scale::Total,
         Value::Age(_) => Scale::Age,
         _ => Scale::Comparable,
     };
     let dimensions = match &metric.value {
         Value::Service(_) => Vec::new(),
-        Value::Age(_) => vec![Dimension::Tenant, Dimension::App, Dimension::Index],
+        _ if metric.measures.iter().any(|measure| measures::is_ledger(*measure)) => Vec::new(),
+        Value::Age(_) | Value::AgeSince { .. } => vec![Dimension::Tenant, Dimension::App, Dimension::Index],
         _ => Dimension::ALL.into_iter().filter(|dimension| has(metric, *dimension)).collect(),
     };
     Metric { name: metric.name.to_string(), unit, scale, dimensions }

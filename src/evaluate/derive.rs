@@ -46,19 +46,7 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
             derived.observation.value = (derived.observation.n > 0).then_some(derived.sum);
             Some(derived)
         }
-        Value::Mean(measure) => {
-            let mut derived = of_values(*measure, cells[measure.index()]?);
-            let seen = &mut derived.observation;
-            seen.value = (seen.n > 0).then(|| derived.sum / seen.n as f64);
-            if let (Some(mean), Some(stddev), true) = (seen.value, seen.stddev, metric.is_bounded()) {
-                let bounds = interval::student(mean, stddev, seen.n);
-                (seen.lo, seen.hi) = (bounds.map(|(lo, _)| lo.max(0.0)), bounds.map(|(_, hi)| hi.min(1.0)));
-            }
-            if derived.status.is_none() && derived.observation.n < THIN_BELOW {
-                derived.status = Some(ValueStatus::Thin);
-            }
-            Some(derived)
-        }
+        Value::Mean(measure) => Some(mean(metric, *measure, cells[measure.index()]?)),
         Value::Least(measure) => {
             let mut derived = of_values(*measure, cells[measure.index()]?);
             derived.observation.value = derived.observation.min;
@@ -82,6 +70,10 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
                 None if reported > 0 => Some(with_value(reported, 0, 0.0, 0.0, None)),
                 None => None,
             }
+        }
+        Value::Sum(terms) => {
+            let sum = total(cells, terms)?;
+            Some(with_value(whole(sum), 0, sum, 0.0, Some(sum)))
         }
         Value::PerMinute(all) => {
             let present = all.iter().filter_map(|measure| cells[measure.index()].map(|partial| (measure, partial)));
@@ -108,8 +100,23 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
             }
             Some(derived)
         }
-        Value::Age(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => None,
+        Value::Age(_) | Value::AgeSince { .. } | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => None,
     }
+}
+
+/// Mean of values that are in a measure's unit.
+pub(super) fn mean(metric: &Metric, unit: Measure, values: &Partial) -> Derived {
+    let mut derived = of_values(unit, values);
+    let seen = &mut derived.observation;
+    seen.value = (seen.n > 0).then(|| derived.sum / seen.n as f64);
+    if let (Some(mean), Some(stddev), true) = (seen.value, seen.stddev, metric.is_bounded()) {
+        let bounds = interval::student(mean, stddev, seen.n);
+        (seen.lo, seen.hi) = (bounds.map(|(lo, _)| lo.max(0.0)), bounds.map(|(_, hi)| hi.min(1.0)));
+    }
+    if derived.status.is_none() && derived.observation.n < THIN_BELOW {
+        derived.status = Some(ValueStatus::Thin);
+    }
+    derived
 }
 
 /// Numerator and denominator of a rate, or sum and number of values of a mean; `None` where there is no denominator.
@@ -153,6 +160,10 @@ fn total(cells: &Cells<'_>, terms: &[Term]) -> Option<f64> {
             Field::N => partial.n as f64,
             Field::Bad => partial.bad_n as f64,
             Field::Sum => scaled(partial.sum, term.measure.info().scale),
+            Field::Category(category) => {
+                let at = partial.hist.binary_search_by_key(&category.bin(), |(bin, _)| *bin);
+                at.ok().and_then(|at| partial.hist.get(at)).map_or(0.0, |(_, count)| f64::from(*count))
+            }
         };
         sum = Some(sum.unwrap_or(0.0) + part);
     }

@@ -96,7 +96,7 @@ impl Plan {
             });
             for window in &metric.windows {
                 let at_window = *window as usize;
-                if matches!(metric.value, Value::Age(_)) {
+                if matches!(metric.value, Value::Age(_) | Value::AgeSince { .. }) {
                     classes[at].ages[at_window].push(number);
                 } else {
                     classes[at].plain[at_window].push(number);

@@ -29,6 +29,7 @@ impl State {
         match &metric.value {
             Value::Service(signal) => self.signal(*signal, from, to),
             Value::Age(_) => self.ages(query, to),
+            Value::AgeSince { at, .. } => self.pooled_ages_since(metric, *at, query, (from, to)),
             Value::Drift { of, statistic } => self.drifted(*of, *statistic, query, from, to),
             Value::Change { of, over, part } => match self.plan.registry.get(of) {
                 Some(base) => self.changed(base, over, *part, query, (from, to)),
@@ -80,8 +81,7 @@ impl State {
     fn sums_by_tuple<'a>(&self, metric: &'a Metric, from: Timestamp, to: Timestamp, tuples: &Tuples<'_>) -> Sums<'a> {
         let mut sums = vec![vec![None; tuples.labels.len()]; metric.measures.len()];
         for (slot, measure) in sums.iter_mut().zip(&metric.measures) {
-            let needed = metric.shown() == Some(*measure)
-                || matches!(&metric.value, Value::Composed(composed) if composed.needs_histograms());
+            let needed = metric.shown() == Some(*measure) || metric.needs_histograms();
             let histograms = if needed { Histograms::Added } else { Histograms::LeftOut };
             for (at, partial) in self.pool(*measure, from, to, tuples, histograms) {
                 slot[at as usize] = Some(partial);
@@ -166,7 +166,7 @@ impl State {
     }
 
     /// The closed panes of a series that make up `[from, to)`, in the largest pieces.
-    fn blocks<'a>(&self, levels: &'a [Level; 3], series: Series, from: Timestamp, to: Timestamp) -> Vec<&'a Block> {
+    pub(super) fn blocks<'a>(&self, levels: &'a [Level; 3], series: Series, from: Timestamp, to: Timestamp) -> Vec<&'a Block> {
         let measure = series.measure();
         let Some(closed) = self.kept.closed[measure.info().input as usize] else { return Vec::new() };
         let to = to.min(closed).floor(Timestamp::MINUTE_US);
@@ -341,12 +341,12 @@ impl Condition {
     }
 }
 
-fn labels(group: &Group, by: &[Dimension]) -> Labels {
+pub(super) fn labels(group: &Group, by: &[Dimension]) -> Labels {
     let value = |dimension: Dimension| group.get(dimension).map_or_else(String::new, |value| (**value).to_owned());
     by.iter().map(|dimension| (dimension.as_str().to_owned(), value(*dimension))).collect()
 }
 
-fn passes(group: &Group, filters: &[Filter]) -> bool {
+pub(super) fn passes(group: &Group, filters: &[Filter]) -> bool {
     filters.iter().all(|filter| {
         let value = group.get(filter.dimension).map_or("", |value| &**value);
         let listed = filter.values.iter().any(|listed| listed == value);

@@ -95,7 +95,10 @@ impl State {
             }
         }
         for metric in class.ages(window).iter().filter_map(|number| plan.registry.metrics().get(*number)) {
-            self.push_ages(metric, scope, &place, rows);
+            match &metric.value {
+                Value::AgeSince { at, .. } => self.push_ages_since(metric, *at, scope, &place, rows),
+                _ => self.push_ages(metric, scope, &place, rows),
+            }
         }
         for metric in class.plain(window).iter().filter_map(|number| plan.registry.metrics().get(*number)) {
             if is_of_apps(metric) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use super::groups::fold;
-use super::{Carried, MetricRow, Reference, Settings, State};
+use super::{Carried, MetricRow, Publications, Reference, Settings, State};
 use crate::event::{Input, Safety, Timestamp};
 use crate::log::{Entry, Kind};
 use crate::measure::classification::Classified;
@@ -68,6 +68,8 @@ pub struct Recomputation {
     carried: Option<(Timestamp, Carried)>,
     /// Groups with published rows by day: a group that is not among them was folded by the cap.
     published: HashSet<(i32, Group)>,
+    /// Publications of all dates, where they are known.
+    publications: Option<Arc<Publications>>,
 }
 
 #[derive(Debug, Default)]
@@ -93,13 +95,26 @@ impl Recomputation {
     /// was ever folded.
     #[must_use]
     pub fn new(published: HashSet<(i32, Group)>) -> Self {
-        Self { sets: BTreeMap::new(), rated: HashSet::new(), carried: None, published }
+        Self { sets: BTreeMap::new(), rated: HashSet::new(), carried: None, published, publications: None }
     }
 
     /// Everything is of the date that starts at `start`, and windows are compared with what the dates before left.
     #[must_use]
     pub fn after(self, carried: Carried, start: Timestamp) -> Self {
         Self { carried: Some((start, carried)), ..self }
+    }
+
+    /// Ages are counted from these publications, whatever their date.
+    #[must_use]
+    pub fn knowing(self, publications: Arc<Publications>) -> Self {
+        Self { publications: Some(publications), ..self }
+    }
+
+    /// Adds an answer to the index that served it; the group names tenant, application and `index@version`.
+    pub fn served(&mut self, at: Timestamp, group: &Group) {
+        let set = self.sets.entry(None).or_default();
+        let number = set.number(group.clone());
+        set.accumulator.at(at, number).add(measures::INDEX_ANSWERED, at.0);
     }
 
     /// Adds a row of `interactions`.
@@ -186,6 +201,9 @@ impl Recomputation {
         let start = self.carried.as_ref().map_or(Timestamp(0), |(start, _)| *start);
         if let Some((start, carried)) = self.carried {
             state.go_on(carried, start);
+        }
+        if let Some(publications) = &self.publications {
+            state.know(publications, start);
         }
         for (scorer, mut set) in self.sets {
             let groups = std::mem::take(&mut set.groups);

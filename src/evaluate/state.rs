@@ -9,6 +9,7 @@ use super::freshness::Freshness;
 use super::groups::Groups;
 use super::pane::{Level, OpenPane, Series};
 use super::plan::{MeasureSet, Plan, bit, is_by_answer};
+use super::served::Versions;
 use super::service::Service;
 use super::watermark::Watermark;
 use super::{Counters, Settings};
@@ -46,6 +47,8 @@ pub(super) struct Kept {
     /// Days of what drift compares, by tenant and application.
     pub(super) days: Level,
     pub(super) freshness: Freshness,
+    /// When each version of an index was published.
+    pub(super) versions: Versions,
     pub(super) service: Service,
     /// Published windows that late events touched: by group, which measures.
     pub(super) dirty: BTreeMap<(Window, Timestamp), BTreeMap<u32, MeasureSet>>,
@@ -160,6 +163,9 @@ impl State {
             let series = Series::new(row.measure, if info.scored { scorer } else { 0 });
             if row.measure == measures::INDEX_PUBLISHED {
                 self.note_publication(group, Timestamp(row.partial.max));
+            }
+            if row.measure == measures::INDEX_VERSION {
+                self.note_version(group, Timestamp(row.partial.min));
             }
             if is_by_answer(row.measure) {
                 let hour = row.pane.floor(Timestamp::HOUR_US);

@@ -11,14 +11,16 @@ use super::comparison::Found;
 use super::derive::{Cells, Derived, derive, fraction};
 use super::dispersion::{Between, has_interval, stretch_us, widen};
 use super::{
-    Carried, MetricRow, Query, Recomputation, Reference, Settings, State, StoredAnswer, StoredFeedback, Tick, ValueStatus,
+    Carried, MetricRow, Publications, Query, Recomputation, Reference, Settings, State, StoredAnswer, StoredFeedback, Tick,
+    ValueStatus,
 };
-use crate::event::{Input, Timestamp};
+use crate::event::{Input, Outcome, Reason, Timestamp};
 use crate::log::{Entry, Kind};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
-    Accumulator, Answer, AnswerState, Category, Dimension, Embedding, EndedRun, Group, Inputs, Measure, Metric, Partial,
-    PartialSet, Polarity, Registry, StatusClass, Window, measures, observe_answer_feedback, observe_feedback, observe_praise,
+    Accumulator, Answer, AnswerState, Category, Dimension, Embedding, EndedRun, Fate, Group, Inputs, Ledger, Measure, Metric,
+    Partial, PartialRow, PartialSet, Polarity, Registry, StatusClass, Window, measures, observe_answer_feedback, observe_feedback,
+    observe_praise,
 };
 
 /// Adds events to a recomputation from stored rows.
@@ -31,6 +33,9 @@ fn store(events: &[Placed]) -> Recomputation {
             Event::Request { scorer: second, .. } => {
                 for answer in answers(placed) {
                     stored.answer(placed.at, group, Some(&scorer(*second)), &StoredAnswer::new(answer));
+                    if let Some(version) = version(placed) {
+                        stored.served(placed.at, &names[versioned(placed.group, version) as usize]);
+                    }
                 }
             }
             Event::Feedback { answered_us, polarity } => {
@@ -42,6 +47,24 @@ fn store(events: &[Placed]) -> Recomputation {
         }
     }
     stored
+}
+
+/// What the runs among all events published.
+fn publications(events: &[Placed]) -> Arc<Publications> {
+    let mut known = Publications::default();
+    let names = groups();
+    for placed in events {
+        if let Event::Run { failed } = placed.event {
+            known.ended(placed.at);
+            if !failed {
+                known.index(&names[placed.group as usize], placed.at);
+            }
+            if let Some(version) = version(placed) {
+                known.version(&names[versioned(placed.group, version) as usize], placed.at);
+            }
+        }
+    }
+    Arc::new(known)
 }
 
 const MINUTE: i64 = Timestamp::MINUTE_US;
@@ -79,7 +102,56 @@ fn groups() -> Vec<Group> {
     };
     let plain = [("a", "v1", "m1"), ("a", "v2", "m2"), ("b", "v3", "m1")];
     let named = |name| plain.map(|(tenant, version, model)| group((tenant, version, model, name)));
-    [None, Some("thumbs")].into_iter().flat_map(named).collect()
+    let mut all: Vec<Group> = [None, Some("thumbs")].into_iter().flat_map(named).collect();
+    all.extend(["a", "b"].into_iter().flat_map(|tenant| (0..VERSIONS).map(move |version| index(tenant, &format!("kb@{version}")))));
+    all.push(Group::default());
+    all
+}
+
+/// Versions of the one index; the last one names none that is ever published.
+const VERSIONS: u32 = 3;
+
+fn index(tenant: &str, name: &str) -> Group {
+    let mut group = Group::default();
+    group.0[Dimension::Tenant as usize] = Some(tenant.into());
+    group.0[Dimension::App as usize] = Some("app".into());
+    group.0[Dimension::Index as usize] = Some(name.into());
+    group
+}
+
+/// Number of the group of a version of a tenant's index.
+fn versioned(group: u32, version: u32) -> u32 {
+    6 + VERSIONS * u32::from(group == 2) + version
+}
+
+/// The version that served a request or that a run published.
+fn version(placed: &Placed) -> Option<u32> {
+    match &placed.event {
+        Event::Request { latency_us, status: StatusClass::Ok, .. } => {
+            u32::try_from(latency_us % 4).ok().filter(|version| *version < VERSIONS)
+        }
+        Event::Run { failed: false } => u32::try_from(placed.at.0 % 2).ok(),
+        _ => None,
+    }
+}
+
+/// The records of an event and of what came with it.
+fn fates(placed: &Placed) -> Vec<(Input, Fate)> {
+    match &placed.event {
+        Event::Request { copies, score, .. } => {
+            let state = if score.is_some() { AnswerState::Scored } else { AnswerState::NoClaims };
+            let mut all = vec![(Input::Gateway, Fate::answered(Some(state))); *copies as usize];
+            all.extend([(Input::Gateway, Fate::of(Outcome::Duplicate)), (Input::Gateway, Fate::answered(None))]);
+            all
+        }
+        Event::Feedback { .. } => {
+            vec![(Input::Feedback, Fate::of(Outcome::Accepted)), (Input::Feedback, Fate::of(Outcome::Filtered))]
+        }
+        Event::Run { failed } => {
+            let outcome = if *failed { Outcome::Rejected(Reason::TooDeep) } else { Outcome::Accepted };
+            vec![(Input::Pipeline, Fate::of(outcome))]
+        }
+    }
 }
 
 /// The answers of a request event.
@@ -111,7 +183,16 @@ fn scorer(second: bool) -> Arc<str> {
 /// The partials of some events that one scorer has seen.
 fn partials<'a>(events: impl Iterator<Item = &'a Placed>, second: bool) -> PartialSet {
     let mut accumulator = Accumulator::default();
+    let mut ledger = Ledger::default();
     for placed in events {
+        fates(placed).into_iter().for_each(|(input, fate)| ledger.count(input, placed.at, fate));
+        if let Some(version) = version(placed) {
+            let mut cells = accumulator.at(placed.at, versioned(placed.group, version));
+            match &placed.event {
+                Event::Request { copies, .. } => (0..*copies).for_each(|_| cells.add(measures::INDEX_ANSWERED, placed.at.0)),
+                _ => cells.add(measures::INDEX_VERSION, placed.at.0),
+            }
+        }
         match &placed.event {
             Event::Request { .. } => {
                 for answer in answers(placed) {
@@ -130,7 +211,11 @@ fn partials<'a>(events: impl Iterator<Item = &'a Placed>, second: bool) -> Parti
             Event::Run { failed } => ended(placed.at, *failed).observe(&mut accumulator.at(placed.at, placed.group)),
         }
     }
-    PartialSet { scorer: Some(scorer(second)), ..accumulator.take(groups()) }
+    let groups = groups();
+    let nobody = u32::try_from(groups.len() - 1).unwrap();
+    let mut set = PartialSet { scorer: Some(scorer(second)), ..accumulator.take(groups) };
+    set.rows.extend(ledger.take().into_iter().map(|(pane, measure, partial)| PartialRow { pane, group: nobody, measure, partial }));
+    set
 }
 
 fn entry(number: u64, written_at: Timestamp, watermarks: BTreeMap<String, Timestamp>) -> Entry {
@@ -292,6 +377,7 @@ fn slowly(events: &[Placed], reference: &Reference) -> BTreeMap<Key, Numbers> {
     }
     expected.extend(slow_response_rate(&minutes, &registry));
     expected.extend(slow_ages(events, &registry));
+    expected.extend(slow_ages_at_answers(events, &registry));
     expected.extend(slow_drift(&minutes, &registry, reference));
     expected.extend(slow_changes(&minutes, &registry));
     expected
@@ -377,6 +463,55 @@ fn slow_ages(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {
         }
     }
     expected
+}
+
+fn slow_ages_at_answers(events: &[Placed], registry: &Registry) -> BTreeMap<Key, Numbers> {
+    let metric = registry.get("index.age_at_answer_s").unwrap();
+    let mut ages: BTreeMap<(Window, Timestamp, Group), (Vec<i64>, i64)> = BTreeMap::new();
+    for answer in events.iter().filter(|placed| matches!(placed.event, Event::Request { .. })) {
+        let Some(served) = version(answer) else { continue };
+        let is_its = |run: &&Placed| matches!(run.event, Event::Run { .. }) && version(run) == Some(served);
+        let of_tenant = |run: &&Placed| versioned(run.group, 0) == versioned(answer.group, 0);
+        let published = events.iter().filter(of_tenant).filter(is_its).map(|run| run.at).min();
+        let tenant = if answer.group == 2 { "b" } else { "a" };
+        for window in &metric.windows {
+            let found = ages.entry((*window, answer.at.floor(window.us()), index(tenant, "kb"))).or_default();
+            for _ in answers(answer) {
+                match published {
+                    Some(published) => found.0.push(answer.at.0 - published.0),
+                    None => found.1 += 1,
+                }
+            }
+        }
+    }
+    let numbers = |(ages, unknown): (Vec<i64>, i64)| {
+        let sum: i64 = ages.iter().sum();
+        let squares: i128 = ages.iter().map(|age| i128::from(*age) * i128::from(*age)).sum();
+        let n = i64::try_from(ages.len()).unwrap();
+        let seconds = |us: i64| us as f64 / 1e6;
+        Numbers {
+            counts: (n, unknown, 0),
+            sums: (seconds(sum), squares as f64 / 1e12),
+            value: (n > 0).then(|| seconds(sum) / n as f64),
+            status: match n {
+                0 => ValueStatus::NotApplicable,
+                1..30 => ValueStatus::Thin,
+                _ => ValueStatus::Ok,
+            },
+            bounds: [
+                None,
+                None,
+                ages.iter().min().map(|least| seconds(*least)),
+                ages.iter().max().map(|greatest| seconds(*greatest)),
+            ],
+            compared: [None; 3],
+            reference_n: None,
+            quantiles: [None; 4],
+            hist: (Vec::new(), Vec::new()),
+        }
+    };
+    let key = |(window, start, group): (Window, Timestamp, Group)| (metric.name.clone(), start, window.seconds(), group, None);
+    ages.into_iter().map(|(window, found)| (key(window), numbers(found))).collect()
 }
 
 /// Sums of `[from, to)` by a key of the group.
@@ -563,26 +698,29 @@ proptest! {
         let all: Vec<Placed> = events.into_iter().map(|(placed, _)| placed).collect();
         let through: BTreeMap<Input, Timestamp> = Input::ALL.map(|input| (input, Timestamp(104 * HOUR))).into();
         let registry = Arc::new(Registry::builtin().unwrap());
-        let (again, _) = store(&all).finish(&through, Arc::clone(&registry), reference.clone());
+        let (again, _) = store(&all).knowing(publications(&all)).finish(&through, Arc::clone(&registry), reference.clone());
+        // The ledger counts records, also those that left no row.
+        let expected: BTreeMap<Key, Numbers> = expected.into_iter().filter(|(key, _)| !key.0.starts_with("ledger.")).collect();
         let differences = self::differences(&last(&again), &expected);
         prop_assert!(differences.is_empty(), "from stored rows: {}", differences.join("\n"));
 
-        // Date by date, as `verify` does: what is made from requests alone.
+        // Date by date, as `verify` does: what is made from requests, runs, or both.
         let mut dated = Vec::new();
         let mut carried = Carried::default();
         for day in 0..3 {
             let start = Timestamp(day * Timestamp::DAY_US);
-            let of_day = |placed: &&Placed| placed.at.floor(Timestamp::DAY_US) == start && matches!(placed.event, Event::Request { .. });
+            let of_day = |placed: &&Placed| placed.at.floor(Timestamp::DAY_US) == start && !matches!(placed.event, Event::Feedback { .. });
             let events: Vec<Placed> = all.iter().filter(of_day).cloned().collect();
-            let recomputation = store(&events).after(std::mem::take(&mut carried), start);
+            let recomputation = store(&events).after(std::mem::take(&mut carried), start).knowing(publications(&all));
             let through = Input::ALL.map(|input| (input, start.plus(3 * Timestamp::DAY_US))).into();
             let (rows, next) = recomputation.finish(&through, Arc::clone(&registry), reference.clone());
-            dated.extend(rows);
+            let end = start.plus(Timestamp::DAY_US);
+            dated.extend(rows.into_iter().filter(|row| row.window_start < end));
             carried = next;
         }
         let of_requests = |key: &Key| {
             let metric = registry.get(&key.0).unwrap();
-            metric.inputs == Inputs::of(Input::Gateway)
+            !metric.inputs.contains(Input::Feedback)
         };
         let expected = expected.into_iter().filter(|(key, _)| of_requests(key)).collect();
         let differences = self::differences(&last(&dated), &expected);

@@ -16,20 +16,20 @@ use crate::event::{Attribute, Context, GatewayLog, Outcome, SafetyStage, Text, U
 use crate::join::IdKind;
 use crate::measure::classification::Classified;
 use crate::measure::{
-    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Priceable, Prices, billionths, micros_from_ms,
+    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Fate, Priceable, Prices, billionths, micros_from_ms,
     observe_classified, observe_safety, status_class,
 };
 use crate::score::{self, Score};
 
-const TENANT: usize = column(&SYMBOL_COLUMNS, "tenant");
-const APP: usize = column(&SYMBOL_COLUMNS, "app");
+pub(super) const TENANT: usize = column(&SYMBOL_COLUMNS, "tenant");
+pub(super) const APP: usize = column(&SYMBOL_COLUMNS, "app");
 const ENVIRONMENT: usize = column(&SYMBOL_COLUMNS, "environment");
 const USER_ID: usize = column(&SYMBOL_COLUMNS, "user_id");
 const REQUEST_MODEL: usize = column(&SYMBOL_COLUMNS, "request_model");
 const RESPONSE_MODEL: usize = column(&SYMBOL_COLUMNS, "response_model");
 const PROMPT_VERSION: usize = column(&SYMBOL_COLUMNS, "prompt_version");
 const VARIANT: usize = column(&SYMBOL_COLUMNS, "variant");
-const INDEX: usize = column(&SYMBOL_COLUMNS, "index");
+pub(super) const INDEX: usize = column(&SYMBOL_COLUMNS, "index");
 const STATUS: usize = column(&SYMBOL_COLUMNS, "status");
 const USAGE_SOURCE: usize = column(&SYMBOL_COLUMNS, "usage_source");
 const COST_STATUS: usize = column(&SYMBOL_COLUMNS, "cost_status");
@@ -49,14 +49,14 @@ const SOURCE_TOPIC: usize = column(&SYMBOL_COLUMNS, "source_topic");
 
 impl Work {
     /// Takes one gateway log.
-    pub(super) fn gateway(&mut self, settings: &Settings, log: &GatewayLog<'_>, place: &Place<'_>) -> Result<Outcome, Rejected> {
+    pub(super) fn gateway(&mut self, settings: &Settings, log: &GatewayLog<'_>, place: &Place<'_>) -> Result<Fate, Rejected> {
         let tenant = log.tenant.as_deref();
         let repeat = self.hasher.repeat(place.topic, tenant, &log.request_id);
         // Everything that can refuse the event comes before the repeat is noted and anything is added.
         let texts = self.redacted(log, place.text)?;
         let symbols = self.symbols(log, place)?;
         if self.duplicates.is_repeat(repeat, log.event_time) {
-            return Ok(Outcome::Duplicate);
+            return Ok(Fate::of(Outcome::Duplicate));
         }
         let scored = self.score(&texts);
 
@@ -81,7 +81,7 @@ impl Work {
         self.compare(&texts, &mut row);
         self.measure(settings, log, &texts, scored, repeat, &mut row);
         self.open.rows.interactions.rows.push(row);
-        Ok(Outcome::Accepted)
+        Ok(Fate::answered(if scored { AnswerState::parse(self.scores.state.as_str()) } else { None }))
     }
 
     /// Redacts every text of the event.
@@ -354,6 +354,7 @@ impl Work {
             observe_classified(&Classified::read(label, texts.at(PREDICTION), texts.at(PROBABILITY)), &mut cells);
         }
 
+        open.note_index(settings, log.event_time, status_class(log), &row.symbols);
         let hasher = &self.hasher;
         let hash = |kind, id: &Option<Text<'_>>| id.as_ref().map(|id| hasher.id(kind, id));
         let ids = [

@@ -14,6 +14,7 @@ mod partition;
 mod pipeline;
 mod reject;
 mod rows;
+mod served;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -34,8 +35,8 @@ use crate::decode::redact::Redactor;
 use crate::decode::{self, Event, Rejected};
 use crate::event::{Input, Outcome, Reason, Record, Records, Timestamp, TopicPartition};
 use crate::join::{Duplicates, IdHash, IdHasher, Recent};
-use crate::log::{InputHealth, Outcomes};
-use crate::measure::Group;
+use crate::log::InputHealth;
+use crate::measure::{Fate, Group};
 use crate::score::Scorer;
 
 /// Where a record stands, as rows and outcomes name it.
@@ -44,7 +45,6 @@ struct Place<'a> {
     topic: &'a str,
     partition: i32,
     offset: i64,
-    time: Option<Timestamp>,
     text: TextStorage,
 }
 
@@ -58,6 +58,9 @@ pub struct DeadLetter {
     /// What exactly, redacted.
     pub detail: String,
 }
+
+/// The input that a record counts as whose topic carries several and which says of no event what it is.
+const UNKNOWN_INPUT: Input = Input::Gateway;
 
 /// The ingest side of one process: the open epoch, and what is remembered between epochs.
 pub struct Ingest {
@@ -157,9 +160,10 @@ impl Ingest {
                     continue;
                 }
                 partition.next = record.next_offset;
-                let place = Place { topic: &name.topic, partition: name.partition, offset: record.offset, time: record.time, text };
-                if let Err(rejected) = take(settings, work, partition, records, record, &place, now) {
-                    let detail = work.reject(records, record, &rejected, &place, now);
+                let place = Place { topic: &name.topic, partition: name.partition, offset: record.offset, text };
+                let unstamped = record.time.or_else(|| partition.reached()).unwrap_or(now);
+                if let Err(rejected) = take(settings, work, partition, records, record, &place, (now, unstamped)) {
+                    let detail = work.reject(records, record, &rejected, &place, partition.input, unstamped);
                     dead.push(DeadLetter { record: number, reason: rejected.reason, detail });
                 }
             }
@@ -200,7 +204,7 @@ impl Ingest {
     }
 }
 
-/// Takes one record, or says why not. Counts it either way.
+/// Takes one record, or says why not. Counts it either way; without an event time, at the second of the two times.
 fn take(
     settings: &Settings,
     work: &mut Work,
@@ -208,12 +212,12 @@ fn take(
     records: &Records,
     record: &Record,
     place: &Place<'_>,
-    now: Timestamp,
+    (now, unstamped): (Timestamp, Timestamp),
 ) -> Result<(), Rejected> {
     let pinned = partition.input;
-    let of_record = pinned.unwrap_or(Input::Gateway);
+    let of_record = pinned.unwrap_or(UNKNOWN_INPUT);
     if record.value.is_none() {
-        count(&mut work.open.outcomes, of_record, Outcome::Filtered);
+        work.open.count(of_record, unstamped, Fate::of(Outcome::Filtered));
         return Ok(());
     }
     let value = match records.cut(record) {
@@ -227,35 +231,24 @@ fn take(
             Event::Pipeline(event) => (Input::Pipeline, event.event_time),
         };
         check_clock(settings, event_time, record.time, now)?;
-        let outcome = match event {
+        let fate = match event {
             Event::Gateway(event) => work.gateway(settings, &event, place),
-            Event::Feedback(event) => work.feedback(settings, &event, place),
-            Event::Pipeline(event) => work.pipeline(settings, &event, place),
+            Event::Feedback(event) => work.feedback(settings, &event, place).map(Fate::of),
+            Event::Pipeline(event) => work.pipeline(settings, &event, place).map(Fate::of),
         }?;
-        if outcome == Outcome::Accepted && partition.is_late(event_time) {
-            *work.open.outcomes.late.entry(input.as_str().to_owned()).or_default() += 1;
+        if fate.outcome() == Outcome::Accepted && partition.is_late(event_time) {
+            work.open.count_late(input, event_time);
         }
         partition.saw(event_time, record.time);
         work.open.newest_event = work.open.newest_event.max(Some(event_time));
-        Ok((input, outcome))
+        Ok((input, event_time, fate))
     });
-    let (input, outcome) = match &taken {
-        Ok((input, outcome)) => (*input, *outcome),
-        Err(rejected) => (of_record, Outcome::Rejected(rejected.reason)),
+    let (input, at, fate) = match &taken {
+        Ok(taken) => *taken,
+        Err(rejected) => (of_record, unstamped, Fate::of(Outcome::Rejected(rejected.reason))),
     };
-    count(&mut work.open.outcomes, input, outcome);
+    work.open.count(input, at, fate);
     taken.map(|_| ())
-}
-
-/// An own-schema record holds one event, so both are counted together.
-fn count(outcomes: &mut Outcomes, input: Input, outcome: Outcome) {
-    for counts in [&mut outcomes.records, &mut outcomes.events] {
-        if let Some(counts) = counts.get_mut(input.as_str()) {
-            counts.add(outcome);
-        } else {
-            counts.entry(input.as_str().to_owned()).or_default().add(outcome);
-        }
-    }
 }
 
 fn check_clock(settings: &Settings, event_time: Timestamp, record_time: Option<Timestamp>, now: Timestamp) -> Result<(), Rejected> {

@@ -5,9 +5,9 @@ use super::groups::EpochGroups;
 use super::rows::{Interactions, Rows, Span, Symbol};
 use crate::decode::Rejected;
 use crate::decode::redact::Redactor;
-use crate::event::{Reason, Timestamp};
+use crate::event::{Input, Reason, Timestamp};
 use crate::log::Outcomes;
-use crate::measure::Accumulator;
+use crate::measure::{Accumulator, Dimension, Fate, Ledger, PartialRow};
 use crate::score::SCORER;
 
 /// Everything the open epoch holds.
@@ -17,7 +17,8 @@ pub(super) struct Open {
     pub(super) accumulator: Accumulator,
     pub(super) groups: EpochGroups,
     pub(super) ids: Vec<AnswerIds>,
-    pub(super) outcomes: Outcomes,
+    outcomes: Outcomes,
+    ledger: Ledger,
     /// Greatest event time accepted, over all epochs of this process.
     pub(super) newest_event: Option<Timestamp>,
     /// Last string as it came, and its symbol, by symbol column: most columns repeat from row to row.
@@ -28,6 +29,24 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// Counts a record by its fate, at the time it belongs to. An own-schema record holds one event, so both are counted together.
+    pub(super) fn count(&mut self, input: Input, at: Timestamp, fate: Fate) {
+        self.ledger.count(input, at, fate);
+        for counts in [&mut self.outcomes.records, &mut self.outcomes.events] {
+            if let Some(counts) = counts.get_mut(input.as_str()) {
+                counts.add(fate.outcome());
+            } else {
+                counts.entry(input.as_str().to_owned()).or_default().add(fate.outcome());
+            }
+        }
+    }
+
+    /// Notes that an accepted event came late.
+    pub(super) fn count_late(&mut self, input: Input, at: Timestamp) {
+        self.ledger.count_late(input, at);
+        *self.outcomes.late.entry(input.as_str().to_owned()).or_default() += 1;
+    }
+
     /// The symbol of a user's keyed hash. The prefix keeps the name apart from equal strings in other columns.
     pub(super) fn user(&mut self, user: &str, redactor: &Redactor) -> Symbol {
         let symbols = &mut self.rows.interactions.symbols;
@@ -74,6 +93,7 @@ impl Open {
             + interactions.sentences.len() * size_of::<super::SentenceRow>()
             + self.ids.len() * size_of::<AnswerIds>()
             + self.accumulator.bytes()
+            + self.ledger.bytes()
             + self.other_bytes
     }
 
@@ -87,9 +107,18 @@ impl Open {
         // The next epoch is about as large.
         self.rows.interactions.rows.reserve(size);
         self.ids.reserve(size);
+        let counts = self.ledger.take();
+        // Records belong to no group; the last number, so that they take no place within a cap from others.
+        let nobody = (!counts.is_empty())
+            .then(|| self.groups.number(&[None; Dimension::ALL.len()], &mut rows.interactions.symbols, usize::MAX));
         rows.interactions.symbols.seal();
         let groups = std::mem::take(&mut self.groups).groups(&rows.interactions.symbols);
         let mut partials = self.accumulator.take(groups);
+        if let Some(group) = nobody {
+            let row = |(pane, measure, partial)| PartialRow { pane, group, measure, partial };
+            partials.rows.extend(counts.into_iter().map(row));
+            partials.rows.sort_by_key(|row| (row.pane, row.group, row.measure));
+        }
         if partials.rows.iter().any(|row| row.measure.info().scored) {
             partials.scorer = Some(SCORER.into());
         }

@@ -32,6 +32,12 @@ impl Partition {
         self.caught_up_since = None;
     }
 
+    /// How far the partition has come in event time: where a record stands that has no time of its own. The greatest event time
+    /// seen, unless it was read to its end and follows the clock.
+    pub(super) fn reached(&self) -> Option<Timestamp> {
+        self.watermark.map(|watermark| watermark.plus(self.lateness_us))
+    }
+
     /// Whether an event of this time comes after the partition's watermark has passed it.
     pub(super) fn is_late(&self, event_time: Timestamp) -> bool {
         self.watermark.is_some_and(|watermark| event_time < watermark)

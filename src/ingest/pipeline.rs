@@ -7,7 +7,7 @@ use super::rows::PipelineRow;
 use super::{Place, Settings, TextStorage, Work};
 use crate::decode::Rejected;
 use crate::event::{Dataset, Outcome, PipelineEvent, PipelineState, Text};
-use crate::measure::{Dimension, EndedRun, Group, measures};
+use crate::measure::{Dimension, EndedRun, Group, VERSION_MARK, measures};
 
 impl Work {
     /// Takes one pipeline event.
@@ -108,6 +108,13 @@ impl Work {
                 group.0[Dimension::Index as usize] = self.redactor.redact(&index.name).ok().map(|name| name.as_ref().into());
                 let number = self.epoch_group(settings, &group);
                 self.open.accumulator.at(event.event_time, number).add(measures::INDEX_PUBLISHED, event.event_time.0);
+                let version = index.version.as_ref().and_then(|version| self.redactor.redact(version).ok());
+                if let (Some(name), Some(version)) = (group.get(Dimension::Index), version) {
+                    let named: std::sync::Arc<str> = format!("{name}{VERSION_MARK}{version}").into();
+                    group.0[Dimension::Index as usize] = Some(named);
+                    let number = self.epoch_group(settings, &group);
+                    self.open.accumulator.at(event.event_time, number).add(measures::INDEX_VERSION, event.event_time.0);
+                }
             }
         }
     }

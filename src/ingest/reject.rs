@@ -5,9 +5,9 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::rows::RejectRow;
-use super::{Place, TextStorage, Work};
+use super::{Place, TextStorage, UNKNOWN_INPUT, Work};
 use crate::decode::Rejected;
-use crate::event::{Record, Records, Timestamp};
+use crate::event::{Input, Record, Records, Timestamp};
 
 /// Most bytes of an excerpt.
 const EXCERPT: usize = 4 * 1024;
@@ -20,7 +20,8 @@ impl Work {
         record: &Record,
         rejected: &Rejected,
         place: &Place<'_>,
-        now: Timestamp,
+        input: Option<Input>,
+        time: Timestamp,
     ) -> String {
         let value = records.value(record);
         let detail = self.redactor.excerpt(rejected.detail.as_bytes(), Rejected::KEPT_DETAIL_BYTES).unwrap_or_default();
@@ -32,7 +33,8 @@ impl Work {
         let open = &mut self.open;
         open.other_bytes += detail.len() + excerpt.as_ref().map_or(0, String::len) + size_of::<RejectRow>();
         open.rows.rejects.push(RejectRow {
-            time: place.time.unwrap_or(now),
+            time,
+            input: input.unwrap_or(UNKNOWN_INPUT).as_str(),
             reason: rejected.reason.as_str(),
             detail: detail.clone(),
             source_topic: place.topic.to_owned(),

@@ -451,8 +451,10 @@ impl PipelineRow {
 /// One row of `rejects`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RejectRow {
-    /// The record's time, else the time of reading; decides the date.
+    /// The record's time, else the event time that its partition had come to, else the time of reading; decides the date.
     pub time: Timestamp,
+    /// The input it counts as ([`crate::event::Input::as_str`]).
+    pub input: &'static str,
     /// Why ([`crate::event::Reason::as_str`]), then what exactly.
     pub reason: &'static str,
     /// What exactly was wrong: place, value, expectation. Redacted.

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+/// What stands between the name of an index and its version.
+pub const VERSION_MARK: char = '@';
+
 /// Names of the dimensions, in the order of [`Dimension`] and of the columns in the `metrics` table.
 pub const DIMENSIONS: [&str; 9] =
     ["tenant", "app", "response_model", "prompt_version", "variant", "environment", "job", "index", "feedback_name"];

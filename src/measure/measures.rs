@@ -265,6 +265,16 @@ measures! {
     GROUNDEDNESS_ABOVE_512 = 111, "groundedness.above_512", Gateway, BILLION, None, true;
     /// Embedding of the prompt, where events carry one.
     EMBEDDING = 112, "embedding", Gateway, 1, Vector, false;
+    /// Records of gateway logs by fate, late ones once more; bad are the refused.
+    LEDGER_GATEWAY = 113, "ledger.gateway", Gateway, 1, Category, false;
+    /// Records of feedback by fate, likewise.
+    LEDGER_FEEDBACK = 114, "ledger.feedback", Feedback, 1, Category, false;
+    /// Records of pipeline events by fate, likewise.
+    LEDGER_PIPELINE = 115, "ledger.pipeline", Pipeline, 1, Category, false;
+    /// Answers that name the version of an index: their event times, microseconds since 1970, by tenant, application and version.
+    INDEX_ANSWERED = 116, "index.answered", Gateway, 1_000_000, None, false;
+    /// Successful publications of a version of an index: their times, likewise.
+    INDEX_VERSION = 117, "index.version_published", Pipeline, 1_000_000, None, false;
 }
 
 /// What was measured of these may change later: a new price table, or feedback that replaces an earlier one.
@@ -275,6 +285,12 @@ pub const fn is_corrected(measure: Measure) -> bool {
             measure,
             FEEDBACK | FEEDBACK_POSITIVE | FEEDBACK_SCORE | ANSWER_RATED | ANSWER_POSITIVE | ANSWER_SCORE | ANSWER_PRAISED
         )
+}
+
+/// Counts of records, which belong to no group.
+#[must_use]
+pub const fn is_ledger(measure: Measure) -> bool {
+    matches!(measure, LEDGER_GATEWAY | LEDGER_FEEDBACK | LEDGER_PIPELINE)
 }
 
 /// Measures that follow from prices.
@@ -321,7 +337,6 @@ mod tests {
         for (place, info) in ALL.iter().enumerate() {
             assert_eq!(Measure::named(info.name).map(Measure::index), Some(place), "{}", info.name);
         }
-        assert_eq!(EMBEDDING.index() + 1, COUNT);
         assert_eq!(Measure::new(u16::try_from(COUNT).unwrap()), None);
     }
 }

@@ -14,6 +14,7 @@ mod expected;
 mod family;
 mod group;
 mod histogram;
+pub mod ledger;
 pub mod measures;
 mod observe;
 mod partial;
@@ -30,8 +31,9 @@ pub use cost::{Price, Priceable, Prices, STANDARD, UsdPerMillion, tier_name};
 pub use embedding::{COMPONENTS, Embedding, mean};
 pub use encode::Error;
 pub use expected::{Compared, REFERENCE_SCORES, observe_classified};
-pub use group::{DIMENSIONS, Dimension, Group};
+pub use group::{DIMENSIONS, Dimension, Group, VERSION_MARK};
 pub use histogram::{Category, Edges, HistogramSum, add_bins, quantile, quantiles};
+pub use ledger::{Fate, Ledger};
 pub use measures::MeasureInfo;
 pub use observe::{
     Answer, AnswerState, CostStatus, EndedRun, Polarity, SCORES, billionths, micros_from_ms, observe_answer_feedback,

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use super::registry::{Metric, Registry, Rows, Store, Term, Value};
-use super::{Direction, Edges, Field, Measure, Window};
+use super::{Direction, Edges, Field, Measure, Window, ledger};
 
 /// How the page opens.
 const OPENING: &str = "# Metrics
@@ -116,6 +116,7 @@ fn example(metric: &Metric) -> String {
         Value::Count(_) => "3 and 5 in two windows: 3 and 5, together 8.",
         Value::Total(_) => "Values 100, 250 and one unknown: sum 350, n 2, n_null 1, value 350.",
         Value::PerMinute(_) => "600 in an hour: 10 per minute.",
+        Value::Sum(_) => "12 and 30 in two windows: 12 and 30, together 42.",
         Value::Mean(_) if metric.is_bounded() => {
             "Values 0.9, 0.7 and 0.8: sum 2.4, n 3, value 0.8, sample standard deviation 0.1, interval 0.8 ± 4.303 · 0.1 / √3 = 0.552 to \
              1 (cut at the range); thin, since below 30 values."
@@ -131,6 +132,10 @@ fn example(metric: &Metric) -> String {
         Value::Least(_) => "Values 0.4, 0.1 and 0.7: 0.1.",
         Value::Exhaustion(_) => "Least 12,000 left, 60,000 used in an hour: 12,000 / (60,000 / 3,600 s) = 720.",
         Value::Age(_) => "Newest publication at 10:40, window to 11:00: 1200.",
+        Value::AgeSince { .. } => {
+            "Published at 10:40; answers at 10:50, 10:55 and 11:00: 600, 900 and 1,200 s: sum 2700, n 3, value 900; one more of a version \
+             that no run published: n_null 1."
+        }
         Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => "none; the formula says it all.",
     };
     metric.example.clone().unwrap_or_else(|| of_kind.to_owned())
@@ -146,6 +151,7 @@ pub fn sql(metric: &Metric) -> Option<String> {
     let rows = format!("FROM metrics WHERE metric = '{}' AND window_s = {seconds}", metric.name);
     let value = match &metric.value {
         Value::Count(_) => "sum(n)",
+        Value::Sum(_) => return Some(format!("SELECT sum(value) AS value {rows}")),
         Value::Total(_) => "sum(sum)",
         Value::PerMinute(_) => "sum(sum) / (count(DISTINCT window_start) * max(window_s) / 60.0)",
         Value::Rate { .. } if metric.rows == Rows::Occurring => {
@@ -154,6 +160,12 @@ pub fn sql(metric: &Metric) -> Option<String> {
             return Some(format!("SELECT sum(bad_n) / {all} AS value {rows}"));
         }
         Value::Rate { .. } => "sum(bad_n) / sum(n)",
+        Value::AgeSince { .. } => {
+            return Some(format!(
+                "SELECT tenant, app, index, sum(sum) / sum(n) AS value, sum(n_null) / (sum(n) + sum(n_null)) AS unknown {rows} \
+                 GROUP BY tenant, app, index"
+            ));
+        }
         Value::Mean(_) | Value::Ratio { .. } => "sum(sum) / sum(n)",
         Value::Least(_) => "min(min)",
         Value::Exhaustion(_) => "min(value)",
@@ -181,6 +193,8 @@ fn derivation(value: &Value) -> String {
             format!("the least of {}", stores.iter().map(of).collect::<Vec<_>>().join(" and "))
         }
         Value::Age(measure) => format!("time since the greatest value of {}", named(measure)),
+        Value::AgeSince { at, since } => format!("values of {} less the least value of {}, by version", named(at), named(since)),
+        Value::Sum(terms) => sum(terms),
         Value::Rate { numerator, denominator, without } if without.is_empty() => {
             format!("({}) / ({})", sum(numerator), sum(denominator))
         }
@@ -211,6 +225,7 @@ fn term(term: Term) -> String {
         Field::N => format!("`{name}`"),
         Field::Bad => format!("bad of `{name}`"),
         Field::Sum => format!("sum of `{name}`"),
+        Field::Category(category) => format!("{} of `{name}`", ledger::category_name(category).unwrap_or("one category")),
     }
 }
 

@@ -319,7 +319,7 @@ pub const REJECTS: Table = Table {
     about: "One record that was refused.",
     sorted_by: &["source_topic", "source_partition", "source_offset"],
     columns: &[
-        always("time", Time, "", "The record's time, else the time of reading"),
+        always("time", Time, "", "The record's time, else the event time that its partition had come to, else the time of reading"),
         always("event_date", Date, "", "UTC date of `time`; also the folder, there as `date`"),
         always("reason", Symbol, "", "Why"),
         maybe("detail", Text, "", "What exactly was wrong: place, value, expectation; redacted"),
@@ -330,6 +330,7 @@ pub const REJECTS: Table = Table {
         maybe("sha256", Text, "hex", "SHA-256 of the value"),
         maybe("excerpt", Text, "", "Redacted start of the value, at most 4 KiB; empty where text is not stored"),
         LOG_ENTRY_ID,
+        maybe("input", Symbol, "", "What it counts as in the ledger: gateway, feedback or pipeline"),
     ],
 };
 

@@ -102,6 +102,7 @@ pub(super) fn rejects(rows: &[RejectRow], attempt: &str) -> Result<Vec<Part>, Er
             "length" => Some(integers(rows, |row| Some(row.length))),
             "sha256" => Some(texts(rows, |row| Some(&row.sha256))),
             "excerpt" => Some(texts(rows, |row| row.excerpt.as_deref())),
+            "input" => Some(texts(rows, |row| Some(row.input))),
             _ => None,
         },
     )

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use self::raw::{RawFile, RawMetric};
 use super::composed::Composed;
-use super::{Measure, Window, family};
+use super::{Category, Measure, Window, family};
 use crate::event::Input;
 
 /// The registry that is part of the program.
@@ -99,6 +99,8 @@ pub enum Field {
     Bad,
     /// Sum of the values.
     Sum,
+    /// Number of values of one category.
+    Category(Category),
 }
 
 /// One number of one measure.
@@ -178,6 +180,8 @@ pub enum Value {
     Count(Measure),
     /// Sum of the values.
     Total(Measure),
+    /// Sum of the terms.
+    Sum(Vec<Term>),
     /// Sums of all measures per minute of the window.
     PerMinute(Vec<Measure>),
     /// Mean of the values.
@@ -204,6 +208,13 @@ pub enum Value {
     Exhaustion(Vec<Store>),
     /// Seconds since the greatest value ever seen, which is a time.
     Age(Measure),
+    /// Mean of the seconds between a time of each event and the first time of what it names.
+    AgeSince {
+        /// Times of the events, in groups that name something.
+        at: Measure,
+        /// Times of what they name.
+        since: Measure,
+    },
     /// By a formula of its own over the sums of several measures.
     Composed(Composed),
     /// Comparison of the distribution with a reference.
@@ -289,12 +300,24 @@ impl Metric {
             Value::Drift { .. }
             | Value::Change { .. }
             | Value::PerMinute(_)
+            | Value::Sum(_)
+            | Value::AgeSince { .. }
             | Value::Exhaustion(_)
             | Value::Rate { .. }
             | Value::Ratio { .. }
             | Value::Composed(_)
             | Value::Age(_)
             | Value::Service(_) => None,
+        }
+    }
+
+    /// Whether histograms are needed to compute the value, shown or not.
+    #[must_use]
+    pub fn needs_histograms(&self) -> bool {
+        match &self.value {
+            Value::Composed(composed) => composed.needs_histograms(),
+            Value::Sum(terms) => terms.iter().any(|term| matches!(term.field, Field::Category(_))),
+            _ => false,
         }
     }
 
@@ -366,6 +389,8 @@ impl Value {
         match self {
             Self::Count(one) | Self::Total(one) | Self::Mean(one) | Self::Least(one) | Self::Age(one) => vec![*one],
             Self::PerMinute(all) => all.clone(),
+            Self::Sum(terms) => of(terms),
+            Self::AgeSince { at, since } => vec![*at, *since],
             Self::Composed(composed) => composed.measures(),
             Self::Exhaustion(stores) => stores.iter().flat_map(|store| store.used.iter().chain([&store.left])).copied().collect(),
             Self::Rate { numerator, denominator, without } => [of(numerator), of(denominator), of(without)].concat(),
@@ -417,6 +442,10 @@ mod tests {
         assert!(of("{drift: {of: latency, statistic: chi_square}}", "").unwrap_err().contains("does not exist for latency"));
         assert!(of("{drift: {of: pipeline.duration, statistic: psi}}", "").unwrap_err().contains("not of the gateway"));
         assert!(of("{change: {of: latency_ms, part: total}}", "").unwrap_err().contains("unknown metric latency_ms"));
+        assert_eq!(of("{sum: ['ledger.gateway=scored', 'ledger.gateway:bad']}", ", rows: occurring"), Ok(()));
+        assert!(of("{sum: ['ledger.gateway=skored']}", "").unwrap_err().contains("no category skored"));
+        assert!(of("{sum: ['latency=scored']}", "").unwrap_err().contains("no category scored"));
+        assert!(of("{ratio: {over: ['ledger.gateway=scored'], under: [requests]}}", "").unwrap_err().contains("only `sum`"));
         assert!(of("{count: requests}", ", each: [nobody]").unwrap_err().contains("family"));
     }
 }

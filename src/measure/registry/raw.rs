@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::composed::RawComposed;
-use super::super::{Edges, Measure, Window, family};
+use super::super::{Category, Edges, Measure, Window, family, ledger, measures};
 use super::{Direction, Field, Inputs, Metric, Part, Rows, Signal, Statistic, Store, Term, Value};
 use crate::event::Input;
 
@@ -46,12 +46,14 @@ enum RawValue {
     Count(String),
     Total(String),
     PerMinute(Vec<String>),
+    Sum(Vec<String>),
     Mean(String),
     Rate(RawRate),
     Ratio(RawRatio),
     Least(String),
     Exhaustion(Vec<RawStore>),
     Age(String),
+    AgeSince(RawAgeSince),
     Composed(RawComposed),
     Drift(RawDrift),
     Change(RawChange),
@@ -72,6 +74,13 @@ struct RawRate {
 struct RawStore {
     left: String,
     used: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAgeSince {
+    at: String,
+    since: String,
 }
 
 #[derive(Deserialize)]
@@ -99,8 +108,8 @@ impl RawMetric {
     /// The metric, if its definition fits; `known` are those above it.
     pub(super) fn check(self, known: &[Metric]) -> Result<Metric, String> {
         let value = self.value.check(known)?;
-        if self.rows == Rows::Occurring && !matches!(value, Value::Rate { .. }) {
-            return Err("`rows: occurring` needs a rate, whose numerator can be zero".to_owned());
+        if self.rows == Rows::Occurring && !matches!(value, Value::Rate { .. } | Value::Sum(_)) {
+            return Err("`rows: occurring` needs a rate or a sum, whose numerator can be zero".to_owned());
         }
         if let (Some(least), Some(greatest)) = self.range
             && least >= greatest
@@ -145,12 +154,13 @@ impl RawValue {
             Self::Total(name) => Value::Total(measure(&name)?),
             Self::PerMinute(names) => Value::PerMinute(names.iter().map(|name| measure(name)).collect::<Result<_, _>>()?),
             Self::Mean(name) => Value::Mean(measure(&name)?),
+            Self::Sum(names) => Value::Sum(terms(&names)?),
             Self::Rate(rate) => Value::Rate {
-                numerator: terms(&rate.numerator)?,
-                denominator: terms(&rate.denominator)?,
-                without: terms(&rate.without)?,
+                numerator: moments(&rate.numerator)?,
+                denominator: moments(&rate.denominator)?,
+                without: moments(&rate.without)?,
             },
-            Self::Ratio(ratio) => Value::Ratio { over: terms(&ratio.over)?, under: terms(&ratio.under)? },
+            Self::Ratio(ratio) => Value::Ratio { over: moments(&ratio.over)?, under: moments(&ratio.under)? },
             Self::Least(name) => Value::Least(measure(&name)?),
             Self::Exhaustion(stores) => {
                 let store = |store: RawStore| {
@@ -160,6 +170,7 @@ impl RawValue {
                 Value::Exhaustion(stores.into_iter().map(store).collect::<Result<_, String>>()?)
             }
             Self::Age(name) => Value::Age(measure(&name)?),
+            Self::AgeSince(of) => Value::AgeSince { at: measure(&of.at)?, since: measure(&of.since)? },
             Self::Composed(composed) => Value::Composed(composed.check(measure)?),
             Self::Drift(drift) => drift.check()?,
             Self::Change(change) => change.check(known)?,
@@ -205,10 +216,26 @@ fn measure(name: &str) -> Result<Measure, String> {
     Measure::named(name).ok_or_else(|| format!("unknown measure {name}; the measures are listed in src/measure/measures.rs"))
 }
 
+/// Terms that need no histogram: over-dispersion, which rates have, is measured without.
+fn moments(names: &[String]) -> Result<Vec<Term>, String> {
+    match names.iter().find(|name| name.contains('=')) {
+        Some(name) => Err(format!("{name} is a number of one category, which only `sum` adds up")),
+        None => terms(names),
+    }
+}
+
 fn terms(names: &[String]) -> Result<Vec<Term>, String> {
     names
         .iter()
         .map(|name| {
+            if let Some((name, category)) = name.split_once('=') {
+                let measure = measure(name)?;
+                let known = |category: &Category| !measures::is_ledger(measure) || ledger::category_name(*category).is_some();
+                let field =
+                    Category::of(category).filter(|_| measure.info().edges == Edges::Category).filter(known).map(Field::Category);
+                let field = field.ok_or_else(|| format!("measure {name} has no category {category}"))?;
+                return Ok(Term { measure, field });
+            }
             let (name, field) = match name.split_once(':') {
                 None => (name.as_str(), Field::N),
                 Some((name, "bad")) => (name, Field::Bad),
