@@ -185,7 +185,9 @@ fn partials<'a>(events: impl Iterator<Item = &'a Placed>, second: bool) -> Parti
     let mut accumulator = Accumulator::default();
     let mut ledger = Ledger::default();
     for placed in events {
-        fates(placed).into_iter().for_each(|(input, fate)| ledger.count(input, placed.at, fate));
+        for (input, fate) in fates(placed) {
+            ledger.count(input, placed.at, fate);
+        }
         if let Some(version) = version(placed) {
             let mut cells = accumulator.at(placed.at, versioned(placed.group, version));
             match &placed.event {

@@ -21,7 +21,7 @@ use crate::lake::tables::{Columns, Costs, Position};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
     Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Group, Inputs, Metric, Registry, StatusClass, billionths,
-    micros_from_ms,
+    measures, micros_from_ms,
 };
 
 /// Relative difference that the rounding of sums explains.
@@ -287,7 +287,8 @@ fn place((metric, start, window_s, group, _): &Key) -> String {
 }
 
 fn is_comparable(metric: &Metric, no_scales: bool) -> bool {
-    let from_rows = !matches!(metric.value, Value::Age(_) | Value::Service(_));
+    let counts_records = metric.measures.iter().any(|measure| measures::is_ledger(*measure));
+    let from_rows = !counts_records && !matches!(metric.value, Value::Age(_) | Value::Service(_));
     let feedback = metric.inputs == Inputs::of(Input::Feedback) && !no_scales && !metric.name.ends_with(BY_ANSWER);
     from_rows && (metric.inputs == Inputs::of(Input::Gateway) || feedback)
 }
