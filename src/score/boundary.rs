@@ -1,5 +1,42 @@
 //! Where ASCII words and numbers end; the same places as UAX #29 gives, found without its tables.
 
+/// What a stretch without white space holds, as bits.
+pub(super) const LETTERS: u8 = 1;
+const OTHER: u8 = 2;
+pub(super) const FOREIGN: u8 = 4;
+const SPACE: u8 = 8;
+
+const KINDS: [u8; 256] = {
+    let mut kinds = [FOREIGN; 256];
+    let mut byte = 0u8;
+    while byte < 0x80 {
+        kinds[byte as usize] = if byte.is_ascii_alphabetic() {
+            LETTERS
+        } else if byte.is_ascii_whitespace() {
+            SPACE
+        } else {
+            OTHER
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+/// Where the stretch without white space at `start` ends, and what it holds.
+pub(super) fn chunk_end(bytes: &[u8], start: usize) -> (usize, u8) {
+    let mut holds = 0;
+    let mut end = start;
+    for byte in bytes.get(start..).unwrap_or_default() {
+        let kind = KINDS[*byte as usize];
+        if kind == SPACE {
+            break;
+        }
+        holds |= kind;
+        end += 1;
+    }
+    (end, holds)
+}
+
 /// End of a word: letters and digits, apostrophes between letters, and the points of `U.S.`.
 pub(super) fn word_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;

@@ -2,7 +2,6 @@
 //!
 //! Counts and sums only; what they mean for the score is decided in [`super::groundedness`].
 
-use super::hash::KeyMap;
 use super::index::{Index, Place};
 use super::lexicon::{Lexicon, Marks};
 use super::token::{Kind, Segment, Text, Token, YEAR_WEIGHT};
@@ -121,7 +120,9 @@ impl Window {
 /// Compares sentences with their sources; the buffers are reused.
 #[derive(Default)]
 pub(super) struct Comparison {
-    by_segment: KeyMap<f32>,
+    /// Weight that the sentence shares with each segment of the contexts, and those that hold any.
+    shared: Vec<f32>,
+    touched: Vec<u32>,
     content: Vec<(u32, Token)>,
     windows: Vec<(Window, f64)>,
 }
@@ -147,7 +148,7 @@ impl Comparison {
         if found.content == 0.0 {
             return found;
         }
-        let window = self.window(sources.index);
+        let window = self.window(sources);
         self.windows.push((window, 0.0));
         let beside = window.marks(sources.contexts);
         let is_new = |mark: Marks| segment.marks.has(mark) && !beside.has(mark);
@@ -205,7 +206,8 @@ impl Comparison {
 
     /// Whether the opposite of a word stands in the window, near a word that stands near here too.
     fn has_opposite(&self, at: usize, token: &Token, window: Window, sources: Sources<'_>, answer: &Text) -> bool {
-        let prefixed = [answer, sources.contexts].into_iter().filter_map(|text| text.prefixed.get(&token.key));
+        let prefixed =
+            [answer, sources.contexts].into_iter().flat_map(|text| text.prefixed_of(token.key)).map(|(_, opposite)| opposite);
         let around = self.content.get(at.saturating_sub(BESIDE)..(at + BESIDE + 1).min(self.content.len())).unwrap_or_default();
         let near =
             |place: u32, key: u64| sources.index.places(key, PLACES).any(|(other, _)| place.abs_diff(other) <= BESIDE_IN_CONTEXT);
@@ -222,6 +224,9 @@ impl Comparison {
     /// Forgets the windows of the answer before.
     pub(super) fn clear(&mut self) {
         self.windows.clear();
+        self.shared.clear();
+        self.shared.shrink_to(1 << 16);
+        self.touched.shrink_to(1 << 16);
     }
 
     /// The window of each sentence compared, with the share of the sentence that stands in it.
@@ -230,26 +235,34 @@ impl Comparison {
     }
 
     /// The window whose middle segment, with half of its neighbours, shares most with the sentence.
-    fn window(&mut self, index: &Index) -> Window {
-        self.by_segment.clear();
+    fn window(&mut self, sources: Sources<'_>) -> Window {
+        self.shared.resize(sources.contexts.segments.len(), 0.0);
         for (_, token) in self.content.iter().filter(|(_, token)| token.is_content()) {
             let mut last = None;
-            for (_, place) in index.places(token.key, PLACES) {
+            for (_, place) in sources.index.places(token.key, PLACES) {
                 if last != Some(place.segment) {
-                    *self.by_segment.entry(u64::from(place.segment)).or_default() += token.weight;
+                    if let Some(weight) = self.shared.get_mut(place.segment as usize) {
+                        *weight += token.weight;
+                    }
+                    self.touched.push(place.segment);
                     last = Some(place.segment);
                 }
             }
         }
-        let at = |segment: Option<u64>| segment.and_then(|segment| self.by_segment.get(&segment)).copied().unwrap_or_default();
-        let mut best = (0.0f32, u64::MAX);
-        for (segment, weight) in &self.by_segment {
-            let total = weight + 0.5 * (at(segment.checked_sub(1)) + at(segment.checked_add(1)));
+        let at = |segment: Option<u32>| segment.and_then(|segment| self.shared.get(segment as usize)).copied().unwrap_or_default();
+        let mut best = (0.0f32, u32::MAX);
+        for segment in &self.touched {
+            let total = at(Some(*segment)) + 0.5 * (at(segment.checked_sub(1)) + at(segment.checked_add(1)));
             if total > best.0 || (total.to_bits() == best.0.to_bits() && *segment < best.1) {
                 best = (total, *segment);
             }
         }
-        Window::around(u32::try_from(best.1).unwrap_or_default())
+        for segment in self.touched.drain(..) {
+            if let Some(weight) = self.shared.get_mut(segment as usize) {
+                *weight = 0.0;
+            }
+        }
+        Window::around(if best.1 == u32::MAX { 0 } else { best.1 })
     }
 }
 
@@ -272,12 +285,11 @@ fn one_token(
         (Some(first), Some(second)) => sources.index.contains_neighbours(first.key, second.key),
         _ => true,
     };
-    let joined_before = joined(before, Some(token));
     match token.kind {
         Kind::Number => {
             found.novel_numbers += f32::from(u8::from(is_novel && token.weight > 3.0));
             if !in_window {
-                let left = before.filter(|_| !joined_before);
+                let left = before.filter(|_| !joined(before, Some(token)));
                 let right = after.filter(|_| !joined(Some(token), after));
                 if left.is_some_and(|left| is_beside_other_number(token, left, 1, window, sources))
                     || right.is_some_and(|right| is_beside_other_number(token, right, -1, window, sources))

@@ -5,7 +5,7 @@
 //! hashed already, so their hasher passes them through. Not meant to withstand an attacker who crafts collisions:
 //! the limits on text length bound what such text could cost.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -18,11 +18,18 @@ pub(super) fn bytes(text: &[u8]) -> u64 {
     for chunk in chunks {
         state = mix(state ^ u64::from_le_bytes(*chunk));
     }
-    let mut last = 0u64;
-    for (index, byte) in rest.iter().enumerate() {
-        last |= u64::from(*byte) << (8 * index);
+    mix(state ^ fewer_than_eight(rest))
+}
+
+/// Little-endian value of at most seven bytes.
+fn fewer_than_eight(bytes: &[u8]) -> u64 {
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // The two overlap in equal bytes.
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4))
+        }
+        _ => bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)),
     }
-    mix(state ^ last)
 }
 
 /// Key of two keys in order.
@@ -57,6 +64,3 @@ impl Hasher for PassThrough {
 
 /// A map from keys.
 pub(super) type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<PassThrough>>;
-
-/// A set of keys.
-pub(super) type KeySet = HashSet<u64, BuildHasherDefault<PassThrough>>;

@@ -1,6 +1,7 @@
 //! Where a text's content words stand: membership, neighbours and places, in constant time per look-up.
 
-use super::hash::{self, KeyMap, KeySet};
+use super::hash;
+use super::table::Table;
 use super::token::{Kind, Text};
 
 /// One content token: its key, its segment, and its place among all tokens of the text.
@@ -11,41 +12,52 @@ pub(super) struct Place {
     pub(super) token: u32,
 }
 
+/// Which pairs of neighbours an index knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Neighbours {
+    All,
+    /// Pairs that hold a number.
+    OfNumbers,
+}
+
 /// The content tokens of a text in order, with the places of each key; reused from text to text.
 #[derive(Default)]
 pub(super) struct Index {
     sequence: Vec<Place>,
-    last: KeyMap<u32>,
+    last: Table,
     previous: Vec<u32>,
-    neighbours: KeySet,
+    neighbours: Table,
 }
 
 const NOWHERE: u32 = u32::MAX;
 
 impl Index {
     /// Indexes a settled text.
-    pub(super) fn build(&mut self, text: &Text) {
+    pub(super) fn build(&mut self, text: &Text, neighbours: Neighbours) {
         self.sequence.clear();
         self.previous.clear();
         self.last.clear();
         self.neighbours.clear();
         self.sequence.shrink_to(1 << 16);
         self.previous.shrink_to(1 << 16);
-        self.last.shrink_to(1 << 16);
-        self.neighbours.shrink_to(1 << 16);
-        let mut before: Option<u64> = None;
-        for (at, token) in (0u32..).zip(&text.tokens) {
-            if token.kind == Kind::Function {
-                continue;
-            }
-            let position = u32::try_from(self.sequence.len()).unwrap_or(NOWHERE);
-            self.previous.push(self.last.insert(token.key, position).unwrap_or(NOWHERE));
-            self.sequence.push(Place { key: token.key, segment: token.segment, token: at });
-            if token.is_content() {
-                if let Some(before) = before {
-                    self.neighbours.insert(hash::pair(before, token.key));
+        let mut before: Option<(u64, Kind)> = None;
+        let mut at = 0u32;
+        for (segment, part) in (0u32..).zip(&text.segments) {
+            for token in text.tokens_of(part) {
+                if token.kind != Kind::Function {
+                    let position = u32::try_from(self.sequence.len()).unwrap_or(NOWHERE);
+                    self.previous.push(self.last.insert(token.key, position).unwrap_or(NOWHERE));
+                    self.sequence.push(Place { key: token.key, segment, token: at });
+                    if token.is_content() {
+                        if let Some((key, kind)) = before
+                            && (neighbours == Neighbours::All || kind == Kind::Number || token.kind == Kind::Number)
+                        {
+                            self.neighbours.insert(hash::pair(key, token.key), 0);
+                        }
+                        before = Some((token.key, token.kind));
+                    }
                 }
-                before = Some(token.key);
+                at += 1;
             }
         }
     }
@@ -57,12 +69,12 @@ impl Index {
 
     /// Whether the key occurs.
     pub(super) fn contains(&self, key: u64) -> bool {
-        self.last.contains_key(&key)
+        self.last.contains(key)
     }
 
-    /// Whether `second` follows `first` somewhere, function words aside.
+    /// Whether `second` follows `first` somewhere, function words aside, and the pair is one of those the index knows.
     pub(super) fn contains_neighbours(&self, first: u64, second: u64) -> bool {
-        self.neighbours.contains(&hash::pair(first, second))
+        self.neighbours.contains(hash::pair(first, second))
     }
 
     /// The content token at a position.
@@ -70,9 +82,19 @@ impl Index {
         self.sequence.get(position as usize)
     }
 
+    /// Positions of a key, last first.
+    pub(super) fn all_places(&self, key: u64) -> impl Iterator<Item = (u32, &Place)> {
+        self.places(key, usize::MAX)
+    }
+
+    /// Every key once.
+    pub(super) fn keys(&self) -> impl Iterator<Item = u64> {
+        self.sequence.iter().zip(&self.previous).filter(|(_, previous)| **previous == NOWHERE).map(|(place, _)| place.key)
+    }
+
     /// Positions of a key, last first, at most `limit`: the bound keeps a text of one repeated word linear.
     pub(super) fn places(&self, key: u64, limit: usize) -> impl Iterator<Item = (u32, &Place)> {
-        let mut at = self.last.get(&key).copied().unwrap_or(NOWHERE);
+        let mut at = self.last.get(key).unwrap_or(NOWHERE);
         std::iter::from_fn(move || {
             let here = at;
             let place = self.sequence.get(here as usize)?;

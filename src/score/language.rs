@@ -130,6 +130,17 @@ impl Evidence {
         }
     }
 
+    /// Adds what another text showed.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.words += other.words;
+        for (sum, count) in self.by_language.iter_mut().zip(other.by_language) {
+            *sum += count;
+        }
+        for (sum, count) in self.by_script.iter_mut().zip(other.by_script) {
+            *sum += count;
+        }
+    }
+
     /// The language, if one stands out: at least four words of evidence and, among Latin-script languages, function words that
     /// make up a tenth of the text, three at least (two in a text of eight words or fewer), and lead the next language by a
     /// quarter.

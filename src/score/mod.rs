@@ -21,11 +21,13 @@ mod language;
 mod layout;
 mod lexicon;
 mod number;
+mod passages;
 pub mod reference;
 mod refusal;
 mod relevance;
 mod scorer;
 mod stem;
+mod table;
 mod token;
 
 pub use scorer::{Scorer, Settings};

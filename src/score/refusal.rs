@@ -162,30 +162,87 @@ const COURTESIES: [&str; 41] = [
     "n'hésitez pas",
 ];
 
-/// Whether a sentence is mere courtesy. `lower` is a buffer.
-pub(super) fn is_courtesy(sentence: &str, lower: &mut String) -> bool {
-    lower_case(sentence, lower);
-    COURTESIES.iter().any(|phrase| lower.contains(phrase))
+/// The phrases, and a buffer for the sentence that is searched.
+pub(super) struct Phrases {
+    refusals: Starts,
+    omissions: Starts,
+    sources: Starts,
+    courtesies: Starts,
+    lower: String,
 }
 
-/// Whether a sentence declines to answer. `lower` is a buffer.
-pub(super) fn declines(sentence: &str, lower: &mut String) -> bool {
-    if sentence.len() > 600 {
-        return false;
-    }
-    lower_case(sentence, lower);
-    let opens_with = |phrase: &str| lower.find(phrase).is_some_and(|at| at <= OPENING);
-    REFUSALS.iter().any(|phrase| opens_with(phrase))
-        || (SOURCES.iter().any(|word| lower.contains(word)) && OMISSIONS.iter().any(|phrase| opens_with(phrase)))
-}
-
-fn lower_case(sentence: &str, lower: &mut String) {
-    lower.clear();
-    for letter in sentence.chars() {
-        if letter == '’' {
-            lower.push('\'');
-        } else {
-            lower.extend(letter.to_lowercase());
+impl Phrases {
+    pub(super) fn new() -> Self {
+        Self {
+            refusals: Starts::new(&REFUSALS),
+            omissions: Starts::new(&OMISSIONS),
+            sources: Starts::new(&SOURCES),
+            courtesies: Starts::new(&COURTESIES),
+            lower: String::new(),
         }
+    }
+
+    /// Whether a sentence is mere courtesy.
+    pub(super) fn is_courtesy(&mut self, sentence: &str) -> bool {
+        self.lower_case(sentence);
+        self.courtesies.any_in(&self.lower, self.lower.len())
+    }
+
+    /// Whether a sentence declines to answer.
+    pub(super) fn declines(&mut self, sentence: &str) -> bool {
+        if sentence.len() > 600 {
+            return false;
+        }
+        self.lower_case(sentence);
+        self.refusals.any_in(&self.lower, OPENING)
+            || (self.omissions.any_in(&self.lower, OPENING) && self.sources.any_in(&self.lower, self.lower.len()))
+    }
+
+    fn lower_case(&mut self, sentence: &str) {
+        self.lower.clear();
+        if sentence.is_ascii() {
+            self.lower.push_str(sentence);
+            self.lower.make_ascii_lowercase();
+            return;
+        }
+        for letter in sentence.chars() {
+            if letter == '’' {
+                self.lower.push('\'');
+            } else {
+                self.lower.extend(letter.to_lowercase());
+            }
+        }
+    }
+}
+
+/// Phrases by their first two bytes, all searched for in one pass.
+struct Starts {
+    /// A bit for each pair of bytes that a phrase starts with.
+    pairs: Vec<u64>,
+    phrases: Vec<&'static str>,
+}
+
+impl Starts {
+    fn new(phrases: &[&'static str]) -> Self {
+        let mut starts = Self { pairs: vec![0; 1 << 10], phrases: phrases.to_vec() };
+        starts.phrases.sort_unstable();
+        for phrase in phrases {
+            if let Some(pair) = phrase.as_bytes().first_chunk::<2>()
+                && let Some(bits) = starts.pairs.get_mut(usize::from(u16::from_be_bytes(*pair)) >> 6)
+            {
+                *bits |= 1 << (pair[1] & 63);
+            }
+        }
+        starts
+    }
+
+    /// Whether any phrase starts within the first `within` bytes of `text` or just behind them.
+    fn any_in(&self, text: &str, within: usize) -> bool {
+        let bytes = text.as_bytes();
+        bytes.windows(2).enumerate().take(within.saturating_add(1)).any(|(at, pair)| {
+            let number = usize::from(pair[0]) << 2 | usize::from(pair[1]) >> 6;
+            self.pairs.get(number).is_some_and(|bits| bits >> (pair[1] & 63) & 1 == 1)
+                && bytes.get(at..).is_some_and(|rest| self.phrases.iter().any(|phrase| rest.starts_with(phrase.as_bytes())))
+        })
     }
 }

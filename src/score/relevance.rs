@@ -2,20 +2,24 @@
 //!
 //! All by shared content words, weighted by their information. A paraphrase that shares no word is not seen.
 
-use super::hash::KeyMap;
+use std::ops::Range;
+
 use super::index::Index;
 use super::lexicon::{Lexicon, Marks};
+use super::table::Table;
 use super::token::{Kind, Segment, Text, Token};
 
 /// The distinct content words of a question.
 #[derive(Default)]
 pub(super) struct Question {
     words: Vec<(u64, f64)>,
-    number: KeyMap<usize>,
+    number: Table,
     weight: f64,
     counts: Vec<f64>,
-    touched: Vec<usize>,
+    touched: Vec<u32>,
     wanted: Wanted,
+    /// Where its words stand in the contexts: segment and number of the word, in order.
+    hits: Vec<(u32, u32)>,
 }
 
 /// What kind of word an answer to the question should hold.
@@ -56,8 +60,8 @@ impl Question {
         self.weight = 0.0;
         let has_content = text.tokens.iter().any(Token::is_content);
         for token in text.tokens.iter().filter(|token| token.is_content() || (!has_content && token.kind != Kind::Function)) {
-            let next = self.words.len();
-            if *self.number.entry(token.key).or_insert(next) == next {
+            if !self.number.contains(token.key) {
+                self.number.insert(token.key, u32::try_from(self.words.len()).unwrap_or(u32::MAX));
                 self.words.push((token.key, f64::from(token.weight)));
                 self.weight += f64::from(token.weight);
             }
@@ -87,34 +91,54 @@ impl Question {
         (found / self.weight).powf(EASE_OF_ANSWERS)
     }
 
-    /// How much of the question's weight stands among `tokens`, 0–1. As in BM25, a word counts for more the more often it
-    /// stands there, with less and less gain, and for less in a long text.
-    fn covered(&mut self, tokens: &[Token]) -> f64 {
-        let mut length = 0.0;
-        let mut answers = self.wanted == Wanted::Anything;
-        for token in tokens.iter().filter(|token| token.kind != Kind::Function) {
-            length += 1.0;
-            let number = self.number.get(&token.key).copied();
-            answers |= number.is_none() && self.wanted.is(token);
-            if let Some((number, count)) = number.and_then(|number| Some((number, self.counts.get_mut(number)?))) {
+    /// Looks for the question's words in the contexts.
+    pub(super) fn find(&mut self, contexts: &Index) {
+        self.hits.clear();
+        self.hits.shrink_to(1 << 16);
+        for (number, (key, _)) in (0u32..).zip(&self.words) {
+            self.hits.extend(contexts.all_places(*key).map(|(_, place)| (place.segment, number)));
+        }
+        self.hits.sort_unstable();
+    }
+
+    /// Whether a context, given as its segments, is about the question: its whole text and its closest sentences count half each.
+    pub(super) fn about(&mut self, contexts: &Text, segments: Range<usize>) -> f64 {
+        let whole = self.covered(contexts, segments.clone());
+        let closest = segments.clone().map(|at| self.covered(contexts, at..segments.end.min(at + 2))).fold(0.0, f64::max);
+        0.5 * whole.powf(EASE_OF_CONTEXTS) + 0.5 * closest.powf(EASE_OF_CONTEXTS)
+    }
+
+    /// How much of the question's weight stands in segments of the contexts, 0–1. As in BM25, a word counts for more the more
+    /// often it stands there, with less and less gain, and for less in a long text.
+    fn covered(&mut self, contexts: &Text, segments: Range<usize>) -> f64 {
+        let start = self.hits.partition_point(|(segment, _)| (*segment as usize) < segments.start);
+        let hits = self.hits.get(start..).unwrap_or_default().iter().take_while(|(segment, _)| (*segment as usize) < segments.end);
+        for (_, number) in hits {
+            if let Some(count) = self.counts.get_mut(*number as usize) {
                 if *count == 0.0 {
-                    self.touched.push(number);
+                    self.touched.push(*number);
                 }
                 *count += 1.0;
             }
         }
+        if self.touched.is_empty() {
+            return 0.0;
+        }
+        let segments = contexts.segments.get(segments).unwrap_or_default();
+        let length: f64 = segments.iter().map(|segment| f64::from(segment.length)).sum();
         let half = SATURATION * (1.0 - LENGTH_SHARE + LENGTH_SHARE * length / USUAL_LENGTH);
         let mut found = 0.0;
         for number in self.touched.drain(..) {
-            if let (Some((_, weight)), Some(count)) = (self.words.get(number), self.counts.get_mut(number)) {
+            if let (Some((_, weight)), Some(count)) = (self.words.get(number as usize), self.counts.get_mut(number as usize)) {
                 found += weight * *count / (*count + half);
                 *count = 0.0;
             }
         }
-        if !answers {
+        let answers = |token: &Token| self.wanted.is(token) && token.kind != Kind::Function && !self.number.contains(token.key);
+        if self.wanted != Wanted::Anything && !segments.iter().any(|segment| contexts.tokens_of(segment).iter().any(answers)) {
             found *= UNANSWERING;
         }
-        (found / self.weight).powf(EASE_OF_CONTEXTS)
+        found / self.weight
     }
 }
 
@@ -147,36 +171,26 @@ pub(super) fn answer(direct: f64, drawn_from_relevant: f64) -> f64 {
     direct + (1.0 - direct) * LIFT * drawn_from_relevant
 }
 
-/// How much of a stretch of context stands in the answer, 0–1.
-fn share_used(tokens: &[Token], answer: &Index) -> f64 {
-    let (mut weight, mut found) = (0.0, 0.0);
-    let mut before: Option<&Token> = None;
-    for token in tokens.iter().filter(|token| token.kind != Kind::Function) {
-        let share = f64::from(token.weight);
-        weight += share;
-        if answer.contains(token.key) {
-            found += share * if before.is_some_and(|before| answer.contains_neighbours(before.key, token.key)) { 1.0 } else { 0.5 };
+/// Weight of each segment of the contexts that stands in the answer; a word counts half where the word before it does not stand
+/// before it in the answer too.
+pub(super) fn use_of(contexts: &Text, index: &Index, answer: &Index, used: &mut Vec<f32>) {
+    used.clear();
+    used.shrink_to(1 << 16);
+    used.resize(contexts.segments.len(), 0.0);
+    for key in answer.keys() {
+        for (position, place) in index.all_places(key) {
+            let (Some(sum), Some(token)) = (used.get_mut(place.segment as usize), contexts.tokens.get(place.token as usize)) else {
+                continue;
+            };
+            let before = position.checked_sub(1).and_then(|position| index.place(position));
+            let follows =
+                before.is_some_and(|before| before.segment == place.segment && answer.contains_neighbours(before.key, key));
+            *sum += token.weight * if follows { 1.0 } else { 0.5 };
         }
-        before = Some(token);
     }
-    if weight > 0.0 { found / (weight + 4.0) } else { 0.0 }
 }
 
-/// Whether a context is about the question: its whole text and its closest sentences count half each.
-pub(super) fn about(question: &mut Question, contexts: &Text, segments: &[Segment]) -> f64 {
-    let tokens = |first: Option<&Segment>, last: Option<&Segment>| match (first, last) {
-        (Some(first), Some(last)) => contexts.tokens.get(first.first as usize..last.last as usize).unwrap_or_default(),
-        _ => &[],
-    };
-    let whole = question.covered(tokens(segments.first(), segments.last()));
-    let mut closest = 0.0f64;
-    for at in 0..segments.len() {
-        closest = closest.max(question.covered(tokens(segments.get(at), segments.get(at + 1).or_else(|| segments.get(at)))));
-    }
-    0.5 * whole + 0.5 * closest
-}
-
-/// The sums of the `TRACe` metrics over all contexts, in content tokens.
+/// The sums of the `TRACe` metrics over all contexts, in tokens.
 #[derive(Default)]
 pub(super) struct Sums {
     pub(super) all: f64,
@@ -186,13 +200,13 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Adds one context and gives the share of it that was used.
-    pub(super) fn add(&mut self, contexts: &Text, segments: &[Segment], answer: &Index, is_relevant: bool) -> Option<f64> {
+    /// Adds one context, given as its segments with their weights that are [used](use_of), and gives the share of it that was used.
+    pub(super) fn add(&mut self, segments: &[Segment], used_weights: &[f32], is_relevant: bool) -> Option<f64> {
         let (mut all, mut used) = (0.0, 0.0);
-        for segment in segments {
+        for (segment, weight) in segments.iter().zip(used_weights) {
             let length = f64::from(segment.last - segment.first);
             all += length;
-            used += length * share_used(contexts.tokens_of(segment), answer);
+            used += length * f64::from(*weight) / (f64::from(segment.weight) + 4.0);
         }
         self.all += all;
         self.used += used;

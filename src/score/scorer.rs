@@ -1,11 +1,13 @@
 //! The order in which an answer is read, judged and scored.
 
 use super::evidence::{Comparison, SentenceEvidence, Sources};
-use super::index::Index;
+use super::index::{Index, Neighbours};
 use super::lexicon::{Lexicon, Marks};
+use super::passages::Passages;
+use super::refusal::Phrases;
 use super::relevance::{self, Question};
 use super::token::Text;
-use super::{Answer, ContextScore, Score, Scores, Sentence, State, Verdict, groundedness, refusal};
+use super::{Answer, ContextScore, Score, Scores, Sentence, State, Verdict, groundedness};
 
 /// Limits above which an answer is not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,11 +16,14 @@ pub struct Settings {
     pub max_response_bytes: usize,
     /// Bytes of prompt and contexts together.
     pub max_source_bytes: usize,
+    /// Memory for passages that were read before, so that reading them again costs less; with 0 none is kept. The
+    /// scores are the same.
+    pub passage_bytes: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_response_bytes: 256 * 1024, max_source_bytes: 4 * 1024 * 1024 }
+        Self { max_response_bytes: 256 * 1024, max_source_bytes: 4 * 1024 * 1024, passage_bytes: 32 * 1024 * 1024 }
     }
 }
 
@@ -37,6 +42,7 @@ const SAID_BESIDES: f32 = 0.4;
 pub struct Scorer {
     settings: Settings,
     lexicon: Lexicon,
+    passages: Passages,
     answer: Text,
     contexts: Text,
     prompt: Text,
@@ -48,8 +54,10 @@ pub struct Scorer {
     /// Segments of the contexts where each context ends.
     context_ends: Vec<u32>,
     claims: Vec<u32>,
+    /// Weight of each of these segments that the answer used.
+    used: Vec<f32>,
     evidence: Vec<SentenceEvidence>,
-    lower: String,
+    phrases: Phrases,
 }
 
 impl Scorer {
@@ -58,6 +66,7 @@ impl Scorer {
         Self {
             settings,
             lexicon: Lexicon::new(),
+            passages: Passages::new(settings.passage_bytes),
             answer: Text::default(),
             contexts: Text::default(),
             prompt: Text::default(),
@@ -68,8 +77,9 @@ impl Scorer {
             comparison: Comparison::default(),
             context_ends: Vec::new(),
             claims: Vec::new(),
+            used: Vec::new(),
             evidence: Vec::new(),
-            lower: String::new(),
+            phrases: Phrases::new(),
         }
     }
 
@@ -118,16 +128,16 @@ impl Scorer {
         self.answer.read(response, &self.lexicon);
         self.prompt.read(answer.prompt.unwrap_or_default(), &self.lexicon);
         for context in answer.contexts {
-            self.contexts.read(context.text, &self.lexicon);
+            self.passages.append(context.text, &self.lexicon, &mut self.contexts);
             self.context_ends.push(u32::try_from(self.contexts.segments.len()).unwrap_or(u32::MAX));
         }
         for text in [&mut self.answer, &mut self.contexts, &mut self.prompt] {
             let language = text.evidence.language();
             text.settle(language);
         }
-        self.answer_index.build(&self.answer);
-        self.context_index.build(&self.contexts);
-        self.prompt_index.build(&self.prompt);
+        self.answer_index.build(&self.answer, Neighbours::All);
+        self.context_index.build(&self.contexts, Neighbours::OfNumbers);
+        self.prompt_index.build(&self.prompt, Neighbours::OfNumbers);
         self.question.read(answer.prompt.unwrap_or_default(), &self.prompt);
     }
 
@@ -147,9 +157,9 @@ impl Scorer {
             let sentence = response.get(segment.start as usize..segment.end as usize).unwrap_or_default();
             let may_decline = language != Some("en")
                 || tokens.iter().any(|token| token.marks.has(Marks::NEGATES) || token.marks.has(Marks::FIRST_PERSON));
-            if may_decline && refusal::declines(sentence, &mut self.lower) {
+            if may_decline && self.phrases.declines(sentence) {
                 declined = true;
-            } else if weight > 0.0 && !segment.is_question && !(weight < SHORT && refusal::is_courtesy(sentence, &mut self.lower)) {
+            } else if weight > 0.0 && !segment.is_question && !(weight < SHORT && self.phrases.is_courtesy(sentence)) {
                 said += weight;
                 self.claims.push(at);
             }
@@ -235,14 +245,20 @@ impl Scorer {
     fn relate(&mut self, answer: &Answer<'_>, response: &str, out: &mut Scores) {
         let asked = answer.prompt.is_some() && !self.question.is_empty();
         let answered = !response.is_empty() && !matches!(out.state, State::NoClaims | State::Abstained);
+        if asked {
+            self.question.find(&self.context_index);
+        }
+        if answered {
+            relevance::use_of(&self.contexts, &self.context_index, &self.answer_index, &mut self.used);
+        }
         let mut first = 0;
         let (mut best, mut relevant, mut precision) = (0.0f64, 0.0, 0.0);
         let mut sums = relevance::Sums::default();
         for (rank, end) in (1u32..).zip(&self.context_ends) {
-            let segments = self.contexts.segments.get(first as usize..*end as usize).unwrap_or_default();
-            first = *end;
+            let segments = first..*end as usize;
+            first = segments.end;
             let mut score = ContextScore::default();
-            let about = if asked { relevance::about(&mut self.question, &self.contexts, segments) } else { 0.0 };
+            let about = if asked { self.question.about(&self.contexts, segments.clone()) } else { 0.0 };
             if asked {
                 score.relevance = Some(Score::from_share(about));
                 best = best.max(about);
@@ -252,7 +268,9 @@ impl Scorer {
                 }
             }
             if answered {
-                let share = sums.add(&self.contexts, segments, &self.answer_index, asked && about >= RELEVANT);
+                let used = self.used.get(segments.clone()).unwrap_or_default();
+                let segments = self.contexts.segments.get(segments).unwrap_or_default();
+                let share = sums.add(segments, used, asked && about >= RELEVANT);
                 score.utilization = share.map(Score::from_share);
             }
             out.contexts.push(score);

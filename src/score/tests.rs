@@ -452,3 +452,73 @@ fn an_answer_drawn_from_a_passage_about_the_question_is_more_relevant_than_one_f
     let named = scores(question, "The Larkfield X200 warranty is worth its price.", &[WARRANTY]).answer_relevance;
     assert!(foreign < drawn && drawn < named, "{foreign:?} {drawn:?} {named:?}");
 }
+
+#[test]
+fn passages_that_were_read_before_score_as_if_they_were_new() {
+    let words = [
+        "The",
+        "warranty",
+        "unhappy",
+        "not",
+        "24",
+        "1.",
+        "\n",
+        "保証",
+        "é",
+        "[1]",
+        "?",
+        "I",
+        "million",
+        "```",
+        "|",
+        "Larkfield",
+        ". ",
+        "2018–",
+        "Garantie",
+        "für",
+        "und",
+        "source",
+    ];
+    let mut state = 7u64;
+    let mut draw = |bound: usize| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % bound
+    };
+    let passages: Vec<String> = (0..60)
+        .map(|_| {
+            let length = 1 + draw(60);
+            (0..length).map(|_| [words[draw(words.len())], if draw(3) > 0 { " " } else { "" }].concat()).collect()
+        })
+        .collect();
+    // None kept, some kept and soon forgotten, all kept.
+    let mut scorers = [0, 30_000, 1 << 20].map(|passage_bytes| Scorer::new(Settings { passage_bytes, ..Settings::default() }));
+    let mut outs = [Scores::default(), Scores::default(), Scores::default()];
+    for round in 0..1_500 {
+        let contexts: Vec<Context<'_>> =
+            (0..draw(5)).map(|_| Context { id: None, text: &passages[draw(passages.len())] }).collect();
+        let answer = Answer {
+            prompt: Some(&passages[draw(passages.len())]).filter(|_| round % 3 > 0).map(String::as_str),
+            response: Some(&passages[draw(passages.len())]),
+            contexts: &contexts,
+        };
+        for (scorer, out) in scorers.iter_mut().zip(&mut outs) {
+            scorer.score(&answer, out);
+        }
+        assert_eq!(outs[0], outs[1], "{answer:?}");
+        assert_eq!(outs[0], outs[2], "{answer:?}");
+    }
+}
+
+#[test]
+fn what_one_passage_ends_with_changes_nothing_in_the_next() {
+    for (first, second) in [
+        ("The plant opened in 2018", "19 people work there."),
+        ("It cost 1.3", "million people saw it."),
+        ("This is the source", "7 devices are covered:"),
+        ("It ends: [1,", "2 devices are covered."),
+        ("```\ncode", "The plant employs people."),
+    ] {
+        assert_eq!(scores("", second, &[first, second]).sentence_support, Some(Score::ONE), "{first} {second}");
+        assert_eq!(scores("", first, &[first, second]).sentence_support, scores("", first, &[first]).sentence_support);
+    }
+}

@@ -10,6 +10,8 @@ import sets
 # Bytes of context (in three pieces) and of the answer.
 LENGTHS = [(1_300, 160), (1_300, 650), (4_000, 650), (4_000, 2_000), (12_000, 650)]
 ANSWERS, ROUNDS = 40, 200
+# Whether the passages were read before, as bytes of memory for such.
+PASSAGES = [("new", "0"), ("read before", "33554432")]
 
 
 def cut(context_bytes, answer_bytes):
@@ -30,29 +32,30 @@ def number(command, text):
     return float(subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout)
 
 
-def instructions(folder, text):
-    """Per answer, by callgrind: the difference between two rounds and one."""
+def instructions(folder, kept, text):
+    """Per answer, by callgrind: the difference between two rounds and one, after one that fills what is kept."""
     if not shutil.which("valgrind"):
         return None
     counts = []
-    for rounds in ("1", "2"):
+    for rounds in ("2", "3"):
         with tempfile.TemporaryDirectory() as scratch:
-            done = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={scratch}/out", f"{folder}/speed", rounds],
+            done = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={scratch}/out", f"{folder}/speed", rounds, kept],
                                   input=text, capture_output=True, text=True, check=True)
         counts.append(int(re.search(r"Collected : (\d+)", done.stderr)[1]))
     return (counts[1] - counts[0]) / ANSWERS
 
 
 def table(folder):
-    out = ["| contexts | answer | µs per answer | answers/s on one core | instructions per answer | heap blocks per answer |",
-           "|---|---|---|---|---|---|"]
+    out = ["| contexts | answer | passages | µs per answer | answers/s on one core | instructions per answer | heap blocks per answer |",
+           "|---|---|---|---|---|---|---|"]
     for lengths in LENGTHS:
         text = cut(*lengths)
-        nanoseconds = number([f"{folder}/speed", str(ROUNDS)], text)
-        blocks = number([f"{folder}/allocations"], text)
-        if blocks:
-            raise SystemExit(f"quality: {blocks} heap blocks per answer of {lengths}; the scorer promises none once its buffers have grown")
-        executed = instructions(folder, text)
-        out.append(f"| {lengths[0]:,} B | {lengths[1]:,} B | {nanoseconds / 1000:.0f} | {1e9 / nanoseconds:,.0f} | "
-                   f"{f'{executed:,.0f}' if executed else 'not measured'} | {blocks:.0f} |")
+        for name, kept in PASSAGES:
+            nanoseconds = number([f"{folder}/speed", str(ROUNDS), kept], text)
+            blocks = number([f"{folder}/allocations", kept], text)
+            if blocks:
+                raise SystemExit(f"quality: {blocks} heap blocks per answer of {lengths}, passages {name}; the scorer promises none once its buffers have grown")
+            executed = instructions(folder, kept, text)
+            out.append(f"| {lengths[0]:,} B | {lengths[1]:,} B | {name} | {nanoseconds / 1000:.0f} | {1e9 / nanoseconds:,.0f} | "
+                       f"{f'{executed:,.0f}' if executed else 'not measured'} | {blocks:.0f} |")
     return "\n".join(out)

@@ -7,12 +7,13 @@
 //!
 //! Linear in the length of the text whatever it holds, and nothing is allocated per token once the buffers have grown.
 
+mod cut;
 mod term;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::boundary::{number_end, split_ascii, word_end};
-use super::hash::{self, KeyMap};
+use super::boundary::{FOREIGN, LETTERS, chunk_end, number_end, split_ascii, word_end};
+use super::hash;
 use super::language::{self, Evidence};
 use super::layout::{
     digit, is_abbreviation, is_cited, is_list_marker, is_placeholder, is_question_mark, is_stop, list_number, may_mark,
@@ -20,6 +21,7 @@ use super::layout::{
 };
 use super::lexicon::{Lexicon, Marks, RARE};
 
+pub(super) use cut::Cut;
 pub(super) use term::YEAR_WEIGHT;
 
 /// What a token is.
@@ -40,10 +42,6 @@ pub(super) enum Kind {
 pub(super) struct Token {
     /// Equal for tokens that count as the same.
     pub(super) key: u64,
-    /// Byte of the text where it ends.
-    pub(super) end: u32,
-    /// Index of its segment.
-    pub(super) segment: u32,
     /// Bits of information.
     pub(super) weight: f32,
     pub(super) kind: Kind,
@@ -67,10 +65,22 @@ pub(super) struct Segment {
     /// Tokens, half-open.
     pub(super) first: u32,
     pub(super) last: u32,
+    /// Its tokens that carry meaning, and their bits of information; known once the text is settled.
+    pub(super) length: u32,
+    pub(super) weight: f32,
     pub(super) is_code: bool,
     pub(super) is_question: bool,
     /// All that its tokens are marked with.
     pub(super) marks: Marks,
+}
+
+/// A number as it was written: what a word of scale or the end of a span of years behind it goes on from.
+#[derive(Clone, Copy)]
+struct Written {
+    mantissa: u64,
+    power: i32,
+    /// Byte of the text where it ends.
+    end: u32,
 }
 
 /// A text cut into tokens and segments; reused from text to text.
@@ -85,11 +95,15 @@ pub(super) struct Text {
     /// Words of somebody who speaks as `I`.
     pub(super) first_person: u32,
     /// Words negated by a prefix, such as `unadjusted`, with the key of what they negate; and the other way round.
-    pub(super) prefixed: KeyMap<u64>,
+    /// Sorted once the text is settled.
+    pub(super) prefixed: Vec<(u64, u64)>,
     lower: Vec<u8>,
     stemmed: Vec<u8>,
     joined: Vec<u8>,
-    last_number: (u64, i32),
+    /// The last token, where that is a number.
+    last_number: Option<Written>,
+    /// First token of the text that is read.
+    from: usize,
     open: Option<u32>,
     open_first: u32,
     in_code: bool,
@@ -112,19 +126,23 @@ impl Text {
         self.segments.shrink_to(1 << 12);
         self.evidence = Evidence::default();
         self.prefixed.clear();
+        self.prefixed.shrink_to(1 << 12);
         self.first_person = 0;
         self.marks = Marks::NONE;
         self.open = None;
         self.in_code = false;
     }
 
-    /// Appends the tokens of `text`; a new segment starts with it. Offsets are bytes of this `text`.
+    /// Appends the tokens of `text`; a new segment starts with it, and nothing read before matters. Offsets are bytes of this `text`.
     pub(super) fn read(&mut self, text: &str, lexicon: &Lexicon) {
         self.open = None;
         self.in_code = false;
         self.in_citation = false;
         self.is_title = false;
+        self.opens = false;
         self.marker = 0;
+        self.last_number = None;
+        self.from = self.tokens.len();
         let bytes = text.as_bytes();
         let mut at = 0;
         let mut line_start = true;
@@ -140,16 +158,16 @@ impl Text {
                 at += 1;
                 continue;
             }
-            let mut end = at;
-            let mut ascii = true;
-            while let Some(byte) = bytes.get(end) {
-                if byte.is_ascii_whitespace() {
-                    break;
-                }
-                ascii &= byte.is_ascii();
-                end += 1;
-            }
+            let (end, holds) = chunk_end(bytes, at);
             let Some(chunk) = text.get(at..end) else { break };
+            if holds == LETTERS {
+                self.in_citation = false;
+                self.begin(at);
+                self.word(chunk.as_bytes(), at, lexicon);
+                line_start = false;
+                at = end;
+                continue;
+            }
             if line_start && (chunk.starts_with("```") || chunk.starts_with("~~~")) {
                 self.fence(at, end, bytes);
             } else if line_start && may_mark(*byte) && is_list_marker(chunk) {
@@ -166,7 +184,7 @@ impl Text {
                 self.begin(at);
             } else {
                 self.begin(at);
-                if ascii {
+                if holds & FOREIGN == 0 {
                     self.read_ascii(chunk, at, lexicon);
                 } else {
                     self.read_mixed(chunk, at, lexicon);
@@ -184,21 +202,6 @@ impl Text {
     /// The tokens of one of its segments.
     pub(super) fn tokens_of(&self, segment: &Segment) -> &[Token] {
         self.tokens.get(segment.first as usize..segment.last as usize).unwrap_or_default()
-    }
-
-    /// Decides which words are function words, once the language is known.
-    pub(super) fn settle(&mut self, language: Option<&str>) {
-        let mask = language::mask_of(language);
-        let foreign = mask != 1;
-        for token in &mut self.tokens {
-            if token.kind == Kind::Word {
-                if token.function_in & mask != 0 && !token.marks.has(Marks::POLAR) {
-                    token.kind = Kind::Function;
-                } else if foreign {
-                    token.weight = FOREIGN_WEIGHT;
-                }
-            }
-        }
     }
 
     /// Whether `2.` in the middle of a line is the next item of a list written in one line: the number follows, or
@@ -233,7 +236,8 @@ impl Text {
         let marks = tokens.iter().fold(Marks::NONE, |marks, token| marks.with(token.marks));
         let first = self.open_first;
         self.marks = self.marks.with(marks);
-        self.segments.push(Segment { start, end: offset(end), first, last, is_code: self.in_code, is_question, marks });
+        let (length, weight, is_code) = (0, 0.0, self.in_code);
+        self.segments.push(Segment { start, end: offset(end), first, last, length, weight, is_code, is_question, marks });
     }
 
     fn fence(&mut self, at: usize, end: usize, bytes: &[u8]) {
@@ -281,7 +285,7 @@ impl Text {
                 self.opens = true;
                 at += 2;
             } else if *byte == b'[' {
-                at = self.bracket(bytes, at, base);
+                at = self.bracket(bytes, at);
             } else {
                 self.opens |= matches!(byte, b':' | b'*' | b'|' | b'#' | b'"' | b'(' | b'>');
                 at += 1;
@@ -290,7 +294,7 @@ impl Text {
     }
 
     /// A placeholder becomes one token, a citation none; anything else is read on behind the bracket.
-    fn bracket(&mut self, bytes: &[u8], at: usize, base: usize) -> usize {
+    fn bracket(&mut self, bytes: &[u8], at: usize) -> usize {
         let rest = bytes.get(at + 1..).unwrap_or_default();
         if !rest.is_empty() && rest.iter().all(|byte| is_cited(*byte)) {
             self.in_citation = true;
@@ -308,8 +312,6 @@ impl Text {
         if is_placeholder(inner) {
             self.push(Token {
                 key: hash::pair(1, hash::bytes(inner)),
-                end: offset(base + end),
-                segment: 0,
                 weight: RARE,
                 kind: Kind::Placeholder,
                 function_in: 0,
@@ -326,13 +328,13 @@ impl Text {
         while let Some(length) = chunk.get(from..).unwrap_or_default().bytes().position(|byte| byte == b'[') {
             let open = from + length;
             self.read_unicode(chunk.get(from..open).unwrap_or_default(), base + from, lexicon);
-            from = self.bracket(chunk.as_bytes(), open, base);
+            from = self.bracket(chunk.as_bytes(), open);
         }
         self.read_unicode(chunk.get(from..).unwrap_or_default(), base + from, lexicon);
     }
 
     fn read_unicode(&mut self, chunk: &str, base: usize, lexicon: &Lexicon) {
-        let mut previous: Option<(usize, char, bool)> = None;
+        let mut previous: Option<(char, bool)> = None;
         let mut in_citation = false;
         for (at, part) in chunk.split_word_bound_indices() {
             let Some(letter) = part.chars().next() else { continue };
@@ -343,7 +345,7 @@ impl Text {
             }
             // Raised figures are notes or powers, neither of which is said.
             if !letter.is_alphanumeric() || matches!(letter, '¹' | '²' | '³' | '⁰'..='⁹') {
-                self.finish_pair(&mut previous, base);
+                self.finish_pair(&mut previous);
                 let end = at + part.len();
                 let rest = chunk.get(end..).unwrap_or_default();
                 if !letter.is_ascii()
@@ -358,27 +360,21 @@ impl Text {
                 continue;
             }
             if !letter.is_ascii() && digit(letter).is_some() {
-                self.finish_pair(&mut previous, base);
+                self.finish_pair(&mut previous);
                 self.foreign_number(part, base + at, lexicon);
                 continue;
             }
             if language::is_unspaced(letter) {
-                for (inner, letter) in part.char_indices() {
-                    if !letter.is_alphanumeric() {
-                        continue;
+                for letter in part.chars().filter(|letter| letter.is_alphanumeric()) {
+                    if let Some((first, _)) = previous {
+                        self.pair(first, letter);
                     }
-                    let here = at + inner;
-                    if let Some((_, first, _)) = previous {
-                        self.pair(first, letter, base + here + letter.len_utf8());
-                        previous = Some((here, letter, true));
-                    } else {
-                        previous = Some((here, letter, false));
-                    }
+                    previous = Some((letter, previous.is_some()));
                     self.evidence.see(letter, 0);
                 }
                 continue;
             }
-            self.finish_pair(&mut previous, base);
+            self.finish_pair(&mut previous);
             if letter.is_ascii_digit() {
                 let bytes = part.as_bytes();
                 let end = number_end(bytes, 0);
@@ -391,7 +387,7 @@ impl Text {
                 self.foreign_word(part, base + at, lexicon);
             }
         }
-        self.finish_pair(&mut previous, base);
+        self.finish_pair(&mut previous);
     }
 }
 
@@ -402,9 +398,6 @@ fn is_without_stops(letter: char) -> bool {
 
 /// Tokens of such a script that a sentence has at least; a space behind fewer parts phrases.
 const PHRASE: usize = 16;
-
-/// Words of a language whose frequencies are not known.
-const FOREIGN_WEIGHT: f32 = 8.0;
 
 /// Byte offsets and counts fit in 32 bits: texts above the limit are not read.
 #[expect(clippy::cast_possible_truncation, reason = "texts are bounded far below 4 GiB")]

@@ -9,7 +9,7 @@ use super::super::layout::digit;
 use super::super::lexicon::{Lexicon, Marks, RARE};
 use super::super::number::{decimal, end_of_years, number_key, scale};
 use super::super::stem::stem;
-use super::{Kind, Text, Token, offset};
+use super::{Kind, Text, Token, Written, offset};
 
 /// Token weight of a pair of characters: two of them weigh about as much as a middling word.
 const PAIR_WEIGHT: f32 = 4.0;
@@ -39,17 +39,15 @@ impl Text {
     }
 
     /// A run of one character of a script without spaces still is a token.
-    pub(super) fn finish_pair(&mut self, previous: &mut Option<(usize, char, bool)>, base: usize) {
-        if let Some((at, letter, false)) = previous.take() {
-            self.pair(letter, '\0', base + at + letter.len_utf8());
+    pub(super) fn finish_pair(&mut self, previous: &mut Option<(char, bool)>) {
+        if let Some((letter, false)) = previous.take() {
+            self.pair(letter, '\0');
         }
     }
 
-    pub(super) fn pair(&mut self, first: char, second: char, end: usize) {
+    pub(super) fn pair(&mut self, first: char, second: char) {
         self.push(Token {
             key: hash::pair(u64::from(u32::from(first)), u64::from(u32::from(second))),
-            end: offset(end),
-            segment: 0,
             weight: PAIR_WEIGHT,
             kind: Kind::Pair,
             function_in: 0,
@@ -66,8 +64,8 @@ impl Text {
             _ => digit(letter).map(|value| b'0' + value),
         }));
         self.number(&figures, start, lexicon);
-        if let Some(token) = self.tokens.last_mut() {
-            token.end = offset(start + part.len());
+        if let Some(number) = &mut self.last_number {
+            number.end = offset(start + part.len());
         }
         self.joined = figures;
     }
@@ -95,10 +93,9 @@ impl Text {
         }
         let word = hash::bytes(&self.lower);
         let opens = std::mem::take(&mut self.opens) || self.open_first as usize == self.tokens.len();
+        let mut number = None;
         let mut token = Token {
             key: word,
-            end: offset(end),
-            segment: 0,
             weight: RARE,
             kind: Kind::Word,
             function_in: 0,
@@ -116,7 +113,7 @@ impl Text {
                 token.kind = Kind::Number;
                 token.weight = if power == 0 && mantissa < 10 { SPELLED_NUMBER_WEIGHT } else { NUMBER_WEIGHT };
                 token.key = number_key(u64::from(mantissa), i32::from(power));
-                self.last_number = (u64::from(mantissa), i32::from(power));
+                number = Some(Written { mantissa: u64::from(mantissa), power: i32::from(power), end: offset(end) });
             }
         } else {
             stem(&self.lower, &mut self.stemmed);
@@ -128,16 +125,17 @@ impl Text {
         }
         self.negated_form(token.key, lexicon);
         self.evidence.see(first, token.function_in);
-        if let Some(power) = scale(&self.lower)
+        if let Some(written) = &mut self.last_number
+            && let Some(power) = scale(&self.lower)
             && let Some(previous) = self.tokens.last_mut()
-            && previous.kind == Kind::Number
-            && start.saturating_sub(previous.end as usize) <= 1
+            && start.saturating_sub(written.end as usize) <= 1
         {
-            previous.key = number_key(self.last_number.0, self.last_number.1 + i32::from(power));
-            previous.end = offset(end);
+            previous.key = number_key(written.mantissa, written.power + i32::from(power));
+            written.end = offset(end);
             return;
         }
         self.push(token);
+        self.last_number = number;
     }
 
     /// Notes `un…` and `non…` before a known word.
@@ -148,8 +146,7 @@ impl Text {
             && let Some(entry) = lexicon.look_up(hash::bytes(rest))
             && entry.function_in == 0
         {
-            self.prefixed.insert(key, entry.key);
-            self.prefixed.insert(entry.key, key);
+            self.prefixed.extend([(key, entry.key), (entry.key, key)]);
         }
     }
 
@@ -173,16 +170,17 @@ impl Text {
             return;
         };
         let (mut mantissa, exponent, places) = decimal(figures);
-        if places == 2 && self.tokens.last().is_some_and(|token| token.kind == Kind::Number && start - token.end as usize <= 3) {
-            mantissa = end_of_years(self.last_number, mantissa).unwrap_or(mantissa);
+        if places == 2
+            && let Some(before) = self.last_number
+            && start.saturating_sub(before.end as usize) <= 3
+        {
+            mantissa = end_of_years((before.mantissa, before.power), mantissa).unwrap_or(mantissa);
         }
-        self.last_number = (mantissa, exponent + power);
         // `Passage 2` names a source.
-        let is_label = power == 0 && places <= 2 && self.tokens.last().is_some_and(|token| lexicon.is_source(token.key));
+        let before = self.tokens.get(self.from..).and_then(<[Token]>::last);
+        let is_label = power == 0 && places <= 2 && before.is_some_and(|token| lexicon.is_source(token.key));
         self.push(Token {
             key: number_key(mantissa, exponent + power),
-            end: offset(end),
-            segment: 0,
             weight: if places == 1 {
                 SMALL_NUMBER_WEIGHT
             } else if exponent + power == 0 && (1000..2100).contains(&mantissa) {
@@ -194,10 +192,13 @@ impl Text {
             function_in: 0,
             marks: Marks::NONE,
         });
+        if !is_label {
+            self.last_number = Some(Written { mantissa, power: exponent + power, end: offset(end) });
+        }
     }
 
-    pub(super) fn push(&mut self, mut token: Token) {
-        token.segment = offset(self.segments.len());
+    pub(super) fn push(&mut self, token: Token) {
+        self.last_number = None;
         self.tokens.push(token);
     }
 }
