@@ -1,7 +1,7 @@
 # Everything a person or CI runs. Each target first sees to what is missing on the machine (scripts/setup).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench fuzz quality
+.PHONY: help setup demo test lint bench fuzz quality million agreement
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,6 +21,15 @@ lint:  ## formatting, lints, licences
 
 bench:  ## CPU and memory per million events against a bare drain and a hand-written script
 	@tests/bench/run
+
+million:  ## a lake with a million answers, and every metric row of it recomputed
+	@scripts/setup demo
+	cargo build --locked --release
+	@tests/bench/million.py
+
+agreement:  ## every number against the library or the recomputation that it must agree with
+	@scripts/setup test
+	cargo test --locked --test integration agreement -- --nocapture
 
 quality:  ## the scorers' quality on labelled sets (GROUNDWIRE_DATA), written into docs/quality.md
 	@tests/quality/run

@@ -39,6 +39,17 @@ pub enum Error {
     /// The saved state or the rules of the log.
     #[error(transparent)]
     State(#[from] evaluator::Error),
+    /// The saved state cannot be read, and the log does not reach back to its beginning.
+    #[error(
+        "{cause}; the log begins with entry {first}, so the state cannot be made anew: restore `_groundwire/snapshots` from a \
+         backup, or run the version that wrote it"
+    )]
+    Lost {
+        /// Why it cannot be read.
+        cause: Box<Error>,
+        /// The first entry that the log still has.
+        first: u64,
+    },
 }
 
 /// What the task needs.
@@ -289,13 +300,16 @@ impl Evaluating {
             Err(error @ (lake::Error::Missing { .. } | lake::Error::Damaged { .. })) => Err(error.into()),
             Err(error) => return Err(error.into()),
         };
-        match saved {
-            Err(error) if self.journal.lake().first_entry().await? <= 1 => {
-                tracing::warn!(%error, "snapshot not read; the whole log is folded instead");
-                Ok((Evaluator::new(&self.settings), 0, 0))
-            }
-            saved => saved,
+        let error: Error = match saved {
+            Ok(loaded) => return Ok(loaded),
+            Err(error) => error,
+        };
+        let first = self.journal.lake().first_entry().await?;
+        if first > 1 {
+            return Err(Error::Lost { cause: Box::new(error), first });
         }
+        tracing::warn!(%error, "snapshot not read; the whole log is folded instead");
+        Ok((Evaluator::new(&self.settings), 0, 0))
     }
 
     async fn save(&self, state: &State) {

@@ -46,6 +46,8 @@ mod prices;
 #[cfg(test)]
 mod recompute;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod schemas;
 #[cfg(test)]
 mod secrets;
