@@ -91,6 +91,18 @@ fn public_check_values_are_met_to_the_last_digit() {
     let at = |time| cost(&table, [Some("claude-sonnet-4-6"), None], None, time, &seen).0.unwrap();
     assert_eq!((at(100), rounded(at(100), 6)), (289_100_700, 289_101));
     assert_eq!((at(99), rounded(at(99), 6)), (558_543_900, 558_544));
+    // logfire#1316: 538 plain and 2,208 cached input tokens, 197 output with reasoning, at 0.25, 0.025 and 2 per million.
+    let mini = Price { cached_input: Some(usd("0.025")), ..price("gpt-5-mini", 0, "0.25", "2") };
+    let seen = Usage { cached_input_tokens: Some(2_208), reasoning_tokens: Some(64), ..usage(538 + 2_208, 197) };
+    let found = cost(&[mini], [Some("gpt-5-mini"), None], None, 1, &seen).0.unwrap();
+    assert_eq!((found, rounded(found, 6)), (583_700, 584));
+    // lmnr#622: 28,687 input tokens of which 28,544 cached, at 2.5 and 1.25; their input cost is right, their output cost was not.
+    let gpt_4o = Price { cached_input: Some(usd("1.25")), ..price("gpt-4o", 0, "2.5", "10") };
+    let at = |output| {
+        let seen = Usage { cached_input_tokens: Some(28_544), ..usage(28_687, output) };
+        cost(std::slice::from_ref(&gpt_4o), [Some("gpt-4o"), None], None, 1, &seen).0.unwrap()
+    };
+    assert_eq!((at(0), at(8_000)), (36_037_500, 36_037_500 + 80_000_000));
 }
 
 #[test]
