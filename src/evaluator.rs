@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::alert::{self, At, Change, Claim, Diagnostic, Recipients, Rules, SendResult, Transition, Vocabulary};
-use crate::evaluate::{self, MetricRow, Tick};
+use crate::evaluate::{self, MetricRow, Settled, Tick};
 use crate::event::Timestamp;
 use crate::log::{Entry, Kind};
 use crate::measure::{PartialSet, Registry};
@@ -117,6 +117,7 @@ impl Evaluator {
     /// Folds one entry.
     pub fn step(&mut self, entry: &Entry, partials: PartialSet, out: &mut Evaluation) {
         let Self { measure, alerts, book, evaluated_until, .. } = self;
+        let settled = measure.settled();
         measure.absorb(entry, partials);
         let Evaluation { rows, transitions, .. } = out;
         measure.advance(rows, &mut |state, tick| {
@@ -129,6 +130,12 @@ impl Evaluator {
                 Tick::Service { end } => alerts.step_service(&book.rules, &at, end, transitions),
             }
         });
+        if measure.settled() != settled
+            && let Some(settled) = measure.settled()
+        {
+            out.decisions.retain(|decision| Settled::of(decision).is_none());
+            out.decisions.push(settled.decision());
+        }
     }
 
     /// Folds what an evaluation of the log says itself: its rules and its outbox. The entries that it covers come before.

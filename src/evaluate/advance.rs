@@ -5,12 +5,14 @@
 
 use super::change::CHANGE;
 use super::comparison::DRIFT;
+use super::maturity::first_user;
 use super::pane::{Block, Histograms, Series, sum};
-use super::plan::{bit, is_by_answer};
+use super::plan::bit;
 use super::state::{DAILY, State};
 use super::{MetricRow, publish::Scope};
 use crate::event::{Input, Timestamp};
-use crate::measure::{Inputs, Partial, Window};
+use crate::measure::measures::is_by_answer;
+use crate::measure::{Inputs, Partial, Window, measures};
 
 /// A moment at which rules are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +182,7 @@ impl State {
     fn settle_answers(&mut self, end: Timestamp) {
         let later = self.kept.answers.split_off(&end);
         let settled = std::mem::replace(&mut self.kept.answers, later);
+        self.kept.settled = self.kept.absorbed;
         for (hour, pane) in settled {
             if self.kept.horizons[DAILY].is_some_and(|horizon| hour < horizon) {
                 self.kept.counters.beyond_memory += pane.len() as u64;
@@ -192,10 +195,26 @@ impl State {
                 let by_app = self.by_app(&cells, hour);
                 self.kept.levels[2].add(hour, *series, &cells);
                 self.kept.apps[2].add(hour, *series, &by_app);
+                if series.measure() == measures::ANSWER_DELAY {
+                    self.note_delays(hour, &by_app);
+                }
                 for window in [Window::Hour, Window::Day] {
                     self.touch(window, hour.floor(window.us()), series.measure(), cells.iter().map(|(group, _)| *group));
                 }
             }
+        }
+    }
+
+    /// Adds delays to the cohorts of later windows.
+    fn note_delays(&mut self, hour: Timestamp, by_app: &[(u32, Partial)]) {
+        for (app, partial) in by_app {
+            if let Some(app) = self.kept.groups.get(*app).cloned() {
+                self.kept.cohorts.add(hour, &app, &partial.hist);
+            }
+        }
+        let user = first_user(hour);
+        if self.answered_through().is_some_and(|through| user < through) {
+            self.kept.dirty_cohorts = Some(self.kept.dirty_cohorts.map_or(user, |known| known.min(user)));
         }
     }
 
@@ -217,6 +236,11 @@ impl State {
                 // What was touched before it was ever published is published now.
                 self.publish(number, *window, start, Scope::All, rows);
             }
+        }
+        let answered = self.plan.answered;
+        if windows.contains(&Window::Hour) && answered.meets(closed) && self.answered_through() == Some(end) {
+            self.publish_maturity(end, rows);
+            self.revise_maturity(rows);
         }
         if closed.contains(Input::Gateway) && windows.contains(&Window::Hour) {
             let hour = end.plus(-Timestamp::HOUR_US);
@@ -242,6 +266,11 @@ impl State {
                 if self.through(class.inputs) >= Some(end) {
                     self.publish(number, window, start, Scope::Touched(&groups), rows);
                 }
+            }
+            let served: Vec<u32> =
+                groups.iter().filter(|(_, touched)| **touched & bit(measures::REQUESTS) != 0).map(|(group, _)| *group).collect();
+            if !served.is_empty() {
+                self.touch_maturity(window, start, &served, rows);
             }
         }
     }
@@ -366,6 +395,7 @@ impl State {
         kept.apps[2].forget_before(recent, |series| kept_for_days(series) || compared_later(series));
         kept.apps[2].forget_before(reference, kept_for_days);
         kept.days.forget_before(days, |_| false);
+        kept.cohorts.forget_before(answers);
         kept.freshness.forget_before(recent);
         kept.groups.forget_before(answers.min(reference).min(days));
         kept.revisions.retain(|(_, start, _), _| *start >= answers);

@@ -86,8 +86,9 @@ impl State {
 
     /// Takes over what was carried, in a state that has absorbed nothing: windows close from `start` on.
     pub(super) fn go_on(&mut self, carried: Carried, start: Timestamp) {
-        self.kept.closed[Input::Gateway as usize] = Some(start);
-        self.kept.closed[Input::Pipeline as usize] = Some(start);
+        for input in Input::ALL {
+            self.kept.closed[input as usize] = Some(start);
+        }
         for cell in carried.0 {
             let scorer = self.scorer(cell.scorer.as_ref());
             let series = Series::new(cell.measure, scorer);

@@ -93,14 +93,20 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
             Some(with_value(whole(n), 0, sum, 0.0, value))
         }
         Value::Composed(composed) => {
-            let (n, value) = composed.value(|measure| cells[measure.index()])?;
-            let mut derived = with_value(n, 0, 0.0, 0.0, Some(value));
-            if n < THIN_BELOW {
+            let found = composed.compose(|measure| cells[measure.index()])?;
+            let mut derived = with_value(found.n, found.bad_n, 0.0, 0.0, found.value);
+            (derived.observation.lo, derived.observation.hi) = found.bounds.unzip();
+            if found.n < THIN_BELOW || found.value.is_none() {
                 derived.status = Some(ValueStatus::Thin);
             }
             Some(derived)
         }
-        Value::Age(_) | Value::AgeSince { .. } | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => None,
+        Value::Age(_)
+        | Value::AgeSince { .. }
+        | Value::Drift { .. }
+        | Value::Change { .. }
+        | Value::Maturity { .. }
+        | Value::Service(_) => None,
     }
 }
 
@@ -195,7 +201,9 @@ pub(super) fn of_values(measure: Measure, partial: &Partial) -> Derived {
         seen.stddev = stddev(partial).map(|stddev| stddev / scale);
     }
     if !partial.hist.is_empty() && is_number {
-        let found = quantiles(info.edges, &partial.hist, partial.min, partial.max, [0.5, 0.9, 0.95, 0.99]);
+        // What can be corrected has no sure least and greatest value.
+        let (min, max) = if measures::is_corrected(measure) { (i64::MIN, i64::MAX) } else { (partial.min, partial.max) };
+        let found = quantiles(info.edges, &partial.hist, min, max, [0.5, 0.9, 0.95, 0.99]);
         let [p50, p90, p95, p99] = found.map(|quantile| quantile.map(|quantile| quantile / scale));
         (seen.p50, seen.p90) = (p50, p90);
         (seen.p95, seen.p99) = (p95.filter(|_| n >= P95_FROM), p99.filter(|_| n >= P99_FROM));

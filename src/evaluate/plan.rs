@@ -5,11 +5,6 @@ use std::sync::Arc;
 use crate::measure::registry::Value;
 use crate::measure::{Inputs, Measure, Registry, Window, measures};
 
-/// Measures that are counted by the time of the answer, not of the event that brings them. They exist per hour only.
-pub(super) const fn is_by_answer(measure: Measure) -> bool {
-    matches!(measure, measures::ANSWER_RATED | measures::ANSWER_POSITIVE | measures::ANSWER_SCORE | measures::ANSWER_PRAISED)
-}
-
 /// A set of measures.
 pub(super) type MeasureSet = u128;
 
@@ -61,6 +56,8 @@ pub(super) struct Plan {
     pub(super) changed: Vec<(usize, Vec<usize>)>,
     /// Measures that changes look at.
     pub(super) change_measures: MeasureSet,
+    /// Inputs that maturity waits for.
+    pub(super) answered: Inputs,
     /// Measures of daily metrics, whose hours are kept for longer.
     pub(super) daily: MeasureSet,
 }
@@ -69,6 +66,7 @@ impl Plan {
     pub(super) fn new(registry: Arc<Registry>) -> Self {
         let mut classes: Vec<Class> = Vec::new();
         let (mut drifts, mut compared, mut daily) = (Vec::new(), 0, 0);
+        let mut answered = Inputs::default();
         let (mut changed, mut change_measures) = (Vec::<(usize, Vec<usize>)>::new(), 0);
         for (number, metric) in registry.metrics().iter().enumerate() {
             let all = metric.measures.iter().fold(0, |set, measure| set | bit(*measure));
@@ -77,6 +75,11 @@ impl Plan {
                 Value::Drift { of, .. } => {
                     drifts.push(number);
                     compared |= bit(*of);
+                    continue;
+                }
+                Value::Maturity { .. } => {
+                    answered = metric.inputs;
+                    daily |= all;
                     continue;
                 }
                 Value::Change { of, .. } => {
@@ -107,6 +110,6 @@ impl Plan {
                 }
             }
         }
-        Self { registry, classes, drifts, compared, changed, change_measures, daily }
+        Self { registry, classes, drifts, compared, changed, change_measures, answered, daily }
     }
 }

@@ -13,10 +13,10 @@ use super::derive::{Cells, Derived, derive, fraction};
 use super::dispersion::{Between, has_interval, stretch_us, widen};
 use super::groups::{Groups, Key};
 use super::pane::{Block, Histograms, Level, Series, sum};
-use super::plan::is_by_answer;
 use super::state::State;
 use super::{Filter, Keep, Labels, Observation, Query, Tick};
 use crate::event::{Input, Timestamp};
+use crate::measure::measures::is_by_answer;
 use crate::measure::registry::{Part, Statistic, Value};
 use crate::measure::{Dimension, Group, Measure, Metric, Partial, Signal, Window, measures};
 
@@ -30,6 +30,8 @@ impl State {
             Value::Service(signal) => self.signal(*signal, from, to),
             Value::Age(_) => self.ages(query, to),
             Value::AgeSince { at, .. } => self.pooled_ages_since(metric, *at, query, (from, to)),
+            // Of published windows only.
+            Value::Maturity { .. } => Vec::new(),
             Value::Drift { of, statistic } => self.drifted(*of, *statistic, query, from, to),
             Value::Change { of, over, part } => match self.plan.registry.get(of) {
                 Some(base) => self.changed(base, over, *part, query, (from, to)),

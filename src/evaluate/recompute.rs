@@ -15,8 +15,8 @@ use crate::event::{Input, Safety, Timestamp};
 use crate::log::{Entry, Kind};
 use crate::measure::classification::Classified;
 use crate::measure::{
-    Accumulator, Answer, Compared, Dimension, EndedRun, Group, Inputs, PartialSet, Polarity, Registry, measures,
-    observe_answer_feedback, observe_classified, observe_feedback, observe_praise, observe_safety,
+    Accumulator, Answer, AnswerFeedback, Compared, Dimension, EndedRun, Group, Inputs, PartialSet, Polarity, Registry, measures,
+    observe_classified, observe_feedback, observe_safety,
 };
 
 /// A request with its answer as it is stored.
@@ -40,7 +40,7 @@ impl StoredAnswer<'_> {
     }
 }
 
-/// A feedback as it is stored.
+/// A feedback as it is stored, by its own time.
 #[derive(Clone, Debug)]
 pub struct StoredFeedback<'a> {
     /// When it was given.
@@ -53,8 +53,23 @@ pub struct StoredFeedback<'a> {
     pub score: Option<i64>,
     /// What the configuration says its score or label means.
     pub polarity: Polarity,
-    /// The answer it is matched to: anything that tells answers apart, its time and its group.
-    pub answer: Option<(u128, Timestamp, &'a Group)>,
+}
+
+/// A feedback by the answer it is matched to.
+#[derive(Clone, Debug)]
+pub struct StoredRating<'a> {
+    /// When the answer was given.
+    pub at: Timestamp,
+    /// The answer's group.
+    pub group: &'a Group,
+    /// What tells the answer apart.
+    pub answer: u128,
+    /// The answer's scorer, if it was scored.
+    pub scorer: Option<&'a Arc<str>>,
+    /// The feedback's name.
+    pub name: &'a str,
+    /// What it adds.
+    pub feedback: AnswerFeedback,
 }
 
 /// Collects stored rows, in any order.
@@ -133,27 +148,42 @@ impl Recomputation {
         }
     }
 
-    /// Adds a row of `feedback`, in its newest revision.
+    /// Adds a row of `feedback` by its own time.
     pub fn feedback(&mut self, feedback: &StoredFeedback<'_>) {
-        let first = feedback.answer.is_some_and(|(answer, ..)| self.rated.insert(answer));
         let unnamed = self.folded(feedback.at, feedback.group);
         let named = self.folded(feedback.at, &with_name(feedback.group, feedback.name));
-        let answered =
-            feedback.answer.map(|(_, at, group)| (at, self.folded(at, group), self.folded(at, &with_name(group, feedback.name))));
         let set = self.sets.entry(None).or_default();
         let number = set.number(unnamed);
         set.accumulator.at(feedback.at, number).count(measures::FEEDBACK);
         let number = set.number(named);
         observe_feedback(feedback.score, feedback.polarity, set.accumulator.at(feedback.at, number));
-        if let Some((at, unnamed, named)) = answered {
-            let number = set.number(named);
-            observe_answer_feedback(feedback.score, feedback.polarity, set.accumulator.at(at, number));
-            let number = set.number(unnamed);
-            if first {
-                set.accumulator.at(at, number).count(measures::ANSWER_RATED);
-            }
-            observe_praise(feedback.polarity, set.accumulator.at(at, number));
+    }
+
+    /// Counts the answer of a feedback as rated, if none counted it before.
+    pub fn rated(&mut self, rating: &StoredRating<'_>) {
+        if rating.feedback.is_in_time() && self.rated.insert(rating.answer) {
+            let group = self.folded(rating.at, rating.group);
+            let set = self.sets.entry(None).or_default();
+            let number = set.number(group);
+            set.accumulator.at(rating.at, number).count(measures::ANSWER_RATED);
         }
+    }
+
+    /// Adds a row of `feedback` by the time of its answer.
+    pub fn rating(&mut self, rating: &StoredRating<'_>) {
+        if !rating.feedback.is_in_time() {
+            return;
+        }
+        let unnamed = self.folded(rating.at, rating.group);
+        let named = self.folded(rating.at, &with_name(rating.group, rating.name));
+        let set = self.sets.entry(None).or_default();
+        let number = set.number(unnamed);
+        rating.feedback.observe(set.accumulator.at(rating.at, number));
+        if let Some(scorer) = rating.scorer.filter(|_| rating.feedback.is_label()) {
+            rating.feedback.observe_scored(set.accumulator.of_scorer(scorer).at(rating.at, number));
+        }
+        let number = set.number(named);
+        rating.feedback.observe_named(set.accumulator.at(rating.at, number));
     }
 
     /// Adds a row of `pipeline_events` that ends a run.

@@ -7,15 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::freshness::Freshness;
 use super::groups::Groups;
+use super::maturity::Cohorts;
 use super::pane::{Level, OpenPane, Series};
-use super::plan::{MeasureSet, Plan, bit, is_by_answer};
+use super::plan::{MeasureSet, Plan, bit};
 use super::served::Versions;
 use super::service::Service;
 use super::watermark::Watermark;
 use super::{Counters, Settings};
 use crate::event::{Input, Timestamp};
 use crate::log::Entry;
-use crate::measure::{Inputs, Measure, Partial, PartialSet, Registry, Window, measures};
+use crate::measure::measures::is_by_answer;
+use crate::measure::{Inputs, Measure, Partial, PartialRow, PartialSet, Registry, Window, measures};
 
 /// The evaluator's memory: a pure function of the log entries absorbed.
 #[derive(Clone, Debug)]
@@ -46,6 +48,13 @@ pub(super) struct Kept {
     pub(super) apps: [Level; 3],
     /// Days of what drift compares, by tenant and application.
     pub(super) days: Level,
+    /// How long feedback on answers takes.
+    pub(super) cohorts: Cohorts,
+    /// Start of the first windows whose cohorts were touched after they had closed.
+    pub(super) dirty_cohorts: Option<Timestamp>,
+    /// Number of the last entry absorbed, and that at which feedback by answer was last put into its hours.
+    pub(super) absorbed: u64,
+    pub(super) settled: u64,
     pub(super) freshness: Freshness,
     /// When each version of an index was published.
     pub(super) versions: Versions,
@@ -63,6 +72,32 @@ pub(super) struct Kept {
     /// What started before this is not in memory any more: minutes, quarters, hours; and hours of daily metrics.
     pub(super) horizons: [Option<Timestamp>; 4],
     pub(super) counters: Counters,
+}
+
+/// How far metrics by answer are published. They are put together once an hour, so they lag behind the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Feedback of entries up to this number is in them.
+    pub entry: u64,
+    /// End of the last hour that their inputs have closed: what maturity is reckoned from.
+    pub through: Timestamp,
+}
+
+/// Name of the decision in an entry.
+const SETTLED: &str = "answers_settled";
+
+impl Settled {
+    /// As a decision of an entry, for who checks the rows later.
+    #[must_use]
+    pub fn decision(self) -> serde_json::Value {
+        serde_json::json!({ SETTLED: self })
+    }
+
+    /// What a decision says.
+    #[must_use]
+    pub fn of(decision: &serde_json::Value) -> Option<Self> {
+        serde_json::from_value(decision.get(SETTLED)?.clone()).ok()
+    }
 }
 
 /// Place of the horizon of daily measures' hours in [`Kept::horizons`].
@@ -110,8 +145,15 @@ impl State {
         self.kept.watermarks[input as usize].complete()
     }
 
+    /// How far metrics by answer are published; `None` before the first.
+    #[must_use]
+    pub fn settled(&self) -> Option<Settled> {
+        Some(Settled { entry: self.kept.settled, through: self.answered_through()? })
+    }
+
     /// Reads one entry with its partials. Nothing is published by it: [`State::advance`] does that.
     pub fn absorb(&mut self, entry: &Entry, partials: PartialSet) {
+        self.kept.absorbed = entry.number;
         self.kept.service.absorb(entry);
         for partition in entry.health.inputs.keys().chain(entry.watermarks.keys()) {
             for input in self.inputs(partition).iter() {
@@ -154,10 +196,20 @@ impl State {
     }
 
     fn merge(&mut self, set: PartialSet) {
-        let scorer = self.scorer(set.scorer.as_ref());
         let numbers = self.admit(&set);
         let mut late = Late::default();
-        for row in set.rows {
+        let PartialSet { scorer, rows, of_scorers, .. } = set;
+        // Scorers are numbered in the order of the log; what is said of earlier answers is no news of their scorer.
+        let of_scorers = of_scorers.into_iter().map(|(scorer, rows)| (Some(scorer), rows));
+        for (scorer, rows) in of_scorers.chain([(scorer, rows)]) {
+            let scorer = self.scorer(scorer.as_ref());
+            self.merge_rows(rows, scorer, &numbers, &mut late);
+        }
+        self.correct(late);
+    }
+
+    fn merge_rows(&mut self, rows: Vec<PartialRow>, scorer: u8, numbers: &BTreeMap<(i32, u32), u32>, late: &mut Late) {
+        for row in rows {
             let Some(group) = numbers.get(&(row.pane.days(), row.group)).copied() else { continue };
             let info = row.measure.info();
             let series = Series::new(row.measure, if info.scored { scorer } else { 0 });
@@ -179,13 +231,12 @@ impl State {
                 self.kept.open[info.input as usize].entry(row.pane).or_default().add(series, group, row.partial);
             }
         }
-        self.correct(late);
     }
 
     /// Numbers of the set's groups by day: (day, index into the set's groups). Groups are admitted in the set's order.
     fn admit(&mut self, set: &PartialSet) -> BTreeMap<(i32, u32), u32> {
         let mut pairs: Vec<(i32, u32, Timestamp)> = Vec::new();
-        for row in &set.rows {
+        for row in set.rows.iter().chain(set.of_scorers.values().flatten()) {
             let pair = (row.pane.days(), row.group, row.pane);
             if pairs.last().is_none_or(|last| (last.0, last.1) != (pair.0, pair.1)) {
                 pairs.push(pair);

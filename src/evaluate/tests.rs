@@ -11,40 +11,23 @@ use super::comparison::Found;
 use super::derive::{Cells, Derived, derive, fraction};
 use super::dispersion::{Between, has_interval, stretch_us, widen};
 use super::{
-    Carried, MetricRow, Publications, Query, Recomputation, Reference, Settings, State, StoredAnswer, StoredFeedback, Tick,
-    ValueStatus,
+    Carried, MetricRow, Publications, Query, Recomputation, Reference, Settings, State, StoredAnswer, StoredFeedback, StoredRating,
+    Tick, ValueStatus,
 };
 use crate::event::{Input, Outcome, Reason, Timestamp};
 use crate::log::{Entry, Kind};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
-    Accumulator, Answer, AnswerState, Category, Dimension, Embedding, EndedRun, Fate, Group, Inputs, Ledger, Measure, Metric,
-    Partial, PartialRow, PartialSet, Polarity, Registry, StatusClass, Window, measures, observe_answer_feedback, observe_feedback,
-    observe_praise,
+    Accumulator, Answer, AnswerFeedback, AnswerState, Category, Dimension, Embedding, EndedRun, Fate, Group, Inputs, Ledger,
+    Measure, Metric, Partial, PartialRow, PartialSet, Polarity, Registry, StatusClass, Window, measures, observe_feedback,
 };
 
 /// Adds events to a recomputation from stored rows.
 fn store(events: &[Placed]) -> Recomputation {
     let mut stored = Recomputation::new(HashSet::new());
-    let names = groups();
     for (number, placed) in (0_u128..).zip(events) {
-        let group = &names[placed.group as usize];
-        match &placed.event {
-            Event::Request { scorer: second, .. } => {
-                for answer in answers(placed) {
-                    stored.answer(placed.at, group, Some(&scorer(*second)), &StoredAnswer::new(answer));
-                    if let Some(version) = version(placed) {
-                        stored.served(placed.at, &names[versioned(placed.group, version) as usize]);
-                    }
-                }
-            }
-            Event::Feedback { answered_us, polarity } => {
-                let answer = Some((number, placed.at.plus(-answered_us), group));
-                let (at, score) = (placed.at, Some(500_000_000));
-                stored.feedback(&StoredFeedback { at, group, name: "thumbs", score, polarity: *polarity, answer });
-            }
-            Event::Run { failed } => stored.run(placed.at, group, &ended(placed.at, *failed)),
-        }
+        store_by_own_time(placed, &mut stored);
+        store_by_answer(number, placed, &mut stored);
     }
     stored
 }
@@ -65,6 +48,34 @@ fn publications(events: &[Placed]) -> Arc<Publications> {
         }
     }
     Arc::new(known)
+}
+
+fn store_by_own_time(placed: &Placed, stored: &mut Recomputation) {
+    let names = groups();
+    let group = &names[placed.group as usize];
+    match &placed.event {
+        Event::Request { scorer: second, .. } => {
+            for answer in answers(placed) {
+                stored.answer(placed.at, group, Some(&scorer(*second)), &StoredAnswer::new(answer));
+                if let Some(version) = version(placed) {
+                    stored.served(placed.at, &names[versioned(placed.group, version) as usize]);
+                }
+            }
+        }
+        Event::Feedback { polarity, .. } => {
+            let (at, score) = (placed.at, Some(500_000_000));
+            stored.feedback(&StoredFeedback { at, group, name: "thumbs", score, polarity: *polarity });
+        }
+        Event::Run { failed } => stored.run(placed.at, group, &ended(placed.at, *failed)),
+    }
+}
+
+fn store_by_answer(number: u128, placed: &Placed, stored: &mut Recomputation) {
+    let Some((at, feedback)) = rating(placed) else { return };
+    let (group, by) = (&groups()[placed.group as usize], scorer(false));
+    let rating = StoredRating { at, group, answer: number, scorer: Some(&by), name: "thumbs", feedback };
+    stored.rated(&rating);
+    stored.rating(&rating);
 }
 
 const MINUTE: i64 = Timestamp::MINUTE_US;
@@ -172,6 +183,14 @@ fn answers(placed: &Placed) -> Vec<Answer> {
     (0..*copies).map(answer).collect()
 }
 
+/// What a feedback adds to its answer, and when that was given.
+fn rating(placed: &Placed) -> Option<(Timestamp, AnswerFeedback)> {
+    let Event::Feedback { answered_us, polarity } = placed.event else { return None };
+    let groundedness = u8::try_from(answered_us / MINUTE % 100).ok();
+    let feedback = AnswerFeedback { score: Some(500_000_000), polarity, delay_us: answered_us, groundedness };
+    Some((placed.at.plus(-answered_us), feedback))
+}
+
 fn ended(at: Timestamp, failed: bool) -> EndedRun {
     EndedRun { failed, duration_us: Some(3_000_000), rows_out: Some(5), rows_failed: None, published_us: Some(at.0) }
 }
@@ -201,14 +220,15 @@ fn partials<'a>(events: impl Iterator<Item = &'a Placed>, second: bool) -> Parti
                     answer.observe(&mut accumulator.at(placed.at, placed.group));
                 }
             }
-            Event::Feedback { answered_us, polarity } => {
+            Event::Feedback { polarity, .. } => {
                 accumulator.at(placed.at, placed.group).count(measures::FEEDBACK);
                 let named = placed.group + 3;
                 observe_feedback(Some(500_000_000), *polarity, accumulator.at(placed.at, named));
-                let answered = placed.at.plus(-answered_us);
-                observe_answer_feedback(Some(500_000_000), *polarity, accumulator.at(answered, named));
+                let (answered, feedback) = rating(placed).unwrap();
                 accumulator.at(answered, placed.group).count(measures::ANSWER_RATED);
-                observe_praise(*polarity, accumulator.at(answered, placed.group));
+                feedback.observe(accumulator.at(answered, placed.group));
+                feedback.observe_named(accumulator.at(answered, named));
+                feedback.observe_scored(accumulator.of_scorer(&scorer(false)).at(answered, placed.group));
             }
             Event::Run { failed } => ended(placed.at, *failed).observe(&mut accumulator.at(placed.at, placed.group)),
         }
@@ -340,7 +360,13 @@ fn slowly(events: &[Placed], reference: &Reference) -> BTreeMap<Key, Numbers> {
     let names = groups();
     let mut minutes: Minutes = BTreeMap::new();
     for second in [false, true] {
-        for row in partials(events.iter().filter(|placed| is_by(placed, second)), second).rows {
+        let set = partials(events.iter().filter(|placed| is_by(placed, second)), second);
+        for (by, rows) in set.of_scorers {
+            for row in rows {
+                minutes.entry((row.pane, row.group, Some(by.clone()), row.measure)).or_default().merge(&row.partial);
+            }
+        }
+        for row in set.rows {
             let by = row.measure.info().scored.then(|| scorer(second));
             minutes.entry((row.pane, row.group, by, row.measure)).or_default().merge(&row.partial);
         }
@@ -378,6 +404,7 @@ fn slowly(events: &[Placed], reference: &Reference) -> BTreeMap<Key, Numbers> {
         }
     }
     expected.extend(slow_response_rate(&minutes, &registry));
+    expected.extend(slow_maturity(&minutes, &registry));
     expected.extend(slow_ages(events, &registry));
     expected.extend(slow_ages_at_answers(events, &registry));
     expected.extend(slow_drift(&minutes, &registry, reference));
@@ -423,6 +450,20 @@ fn slow_response_rate(minutes: &Minutes, registry: &Registry) -> BTreeMap<Key, N
         }
         if let Some(derived) = derive(metric, &cells, HOUR) {
             expected.insert((metric.name.clone(), *hour, 3_600, group.clone(), None), numbers(derived, None));
+        }
+    }
+    expected
+}
+
+/// Two days are too few to say anything of how long feedback takes.
+fn slow_maturity(minutes: &Minutes, registry: &Registry) -> BTreeMap<Key, Numbers> {
+    let metric = registry.get("feedback.maturity").unwrap();
+    let mut expected = BTreeMap::new();
+    for ((pane, group, ..), _) in minutes.iter().filter(|((.., measure), _)| *measure == measures::REQUESTS) {
+        for window in &metric.windows {
+            let derived = Derived { status: Some(ValueStatus::Thin), ..Derived::default() };
+            let key = (metric.name.clone(), pane.floor(window.us()), window.seconds(), app(*group), None);
+            expected.insert(key, numbers(derived, None));
         }
     }
     expected
@@ -706,26 +747,34 @@ proptest! {
         let differences = self::differences(&last(&again), &expected);
         prop_assert!(differences.is_empty(), "from stored rows: {}", differences.join("\n"));
 
-        // Date by date, as `verify` does: what is made from requests, runs, or both.
+        // Date by date, as `verify` does: everything by its own time, and feedback by the time of its answer.
         let mut dated = Vec::new();
         let mut carried = Carried::default();
         for day in 0..3 {
             let start = Timestamp(day * Timestamp::DAY_US);
-            let of_day = |placed: &&Placed| placed.at.floor(Timestamp::DAY_US) == start && !matches!(placed.event, Event::Feedback { .. });
-            let events: Vec<Placed> = all.iter().filter(of_day).cloned().collect();
-            let recomputation = store(&events).after(std::mem::take(&mut carried), start).knowing(publications(&all));
+            let is_of_day = |at: Timestamp| at.floor(Timestamp::DAY_US) == start;
+            let recomputation = Recomputation::new(HashSet::new()).after(std::mem::take(&mut carried), start);
+            let mut recomputation = recomputation.knowing(publications(&all));
+            for (number, placed) in (0_u128..).zip(&all) {
+                if is_of_day(placed.at) {
+                    store_by_own_time(placed, &mut recomputation);
+                }
+                if rating(placed).is_some_and(|(at, _)| is_of_day(at)) {
+                    store_by_answer(number, placed, &mut recomputation);
+                }
+            }
             let through = Input::ALL.map(|input| (input, start.plus(3 * Timestamp::DAY_US))).into();
             let (rows, next) = recomputation.finish(&through, Arc::clone(&registry), reference.clone());
             let end = start.plus(Timestamp::DAY_US);
             dated.extend(rows.into_iter().filter(|row| row.window_start < end));
             carried = next;
         }
-        let of_requests = |key: &Key| {
+        let is_dated = |key: &Key| {
             let metric = registry.get(&key.0).unwrap();
-            !metric.inputs.contains(Input::Feedback)
+            !matches!(metric.value, Value::Maturity { .. })
         };
-        let expected = expected.into_iter().filter(|(key, _)| of_requests(key)).collect();
-        let differences = self::differences(&last(&dated), &expected);
+        let only_dated = |rows: BTreeMap<Key, Numbers>| rows.into_iter().filter(|(key, _)| is_dated(key)).collect();
+        let differences = self::differences(&only_dated(last(&dated)), &only_dated(expected));
         prop_assert!(differences.is_empty(), "date by date: {}", differences.join("\n"));
     }
 }

@@ -1,10 +1,11 @@
 //! Everything that one commit of input makes true.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Rows, Span};
 use crate::event::{Timestamp, TopicPartition};
-use crate::join::IdHash;
+use crate::join::{IdHash, Scored};
 use crate::log::Outcomes;
 use crate::measure::PartialSet;
 
@@ -17,6 +18,12 @@ pub struct Epoch {
     pub partials: PartialSet,
     /// Ids of the answers, for feedback that comes later and for a restart.
     pub ids: Vec<AnswerIds>,
+    /// Scorers of the answers' scores.
+    pub scorers: Vec<Arc<str>>,
+    /// Answers that were counted as rated.
+    pub rated: Vec<Rated>,
+    /// Hashes by which repeats of the feedback are known, with its time.
+    pub repeats: Vec<(u128, Timestamp)>,
     /// Positions covered, by partition: `[from, to)`.
     pub offsets: BTreeMap<TopicPartition, (i64, i64)>,
     /// Watermark of each partition at the end of the epoch.
@@ -38,4 +45,17 @@ pub struct AnswerIds {
     pub repeat: u128,
     /// Hashes of the ids, in the order of `join::IdKind`: request, span, response, trace, conversation.
     pub ids: [Option<IdHash>; 5],
+    /// Its score, by a scorer of [`Epoch::scorers`].
+    pub scored: Option<Scored>,
+}
+
+/// A note that an answer was counted as rated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rated {
+    /// Time of the answer.
+    pub event_time: Timestamp,
+    /// Index into [`PartialSet::groups`] of the answer's group.
+    pub group: u32,
+    /// Hash that tells answers apart.
+    pub note: u128,
 }

@@ -2,15 +2,15 @@
 //!
 //! The answer is looked for among the recent ones. What is not found is `pending`, and the keeper's from then on.
 
+use std::sync::Arc;
+
 use super::open::redaction_failed;
-use super::rows::{FeedbackRow, Span};
-use super::{AnswerIds, FeedbackScale, Place, Positive, Settings, TextStorage, Work};
+use super::rows::FeedbackRow;
+use super::{FeedbackScale, Place, Positive, Rated, Settings, TextStorage, Work};
 use crate::decode::Rejected;
-use crate::event::{FeedbackSource, Outcome, Target, Text, UserFeedback};
+use crate::event::{FeedbackSource, Outcome, Target, Text, Timestamp, UserFeedback};
 use crate::join::{Answer, IdHasher};
-use crate::measure::{
-    CellsAt, Dimension, Group, Polarity, billionths, measures, observe_answer_feedback, observe_feedback, observe_praise,
-};
+use crate::measure::{AnswerFeedback, Dimension, Group, Polarity, billionths, is_human, measures, observe_feedback};
 
 impl Work {
     /// Takes one piece of feedback.
@@ -24,9 +24,11 @@ impl Work {
         if let Some(id) = &event.feedback_id {
             // A producer's repeat says the same at the same time; a later event with the same id is an update.
             let key = format!("{}@{}", id.as_str(), event.event_time.0);
-            if self.duplicates.is_repeat(self.hasher.repeat(place.topic, Some(&event.name), &key), event.event_time) {
+            let repeat = self.hasher.repeat(place.topic, Some(&event.name), &key);
+            if self.duplicates.is_repeat(repeat, event.event_time) {
                 return Ok(Outcome::Duplicate);
             }
+            self.open.repeats.push((repeat, event.event_time));
         }
         let answer = self.hasher.target(&event.target).find_map(|id| self.recent.find(id, event.event_time));
         let answer_group = answer.as_ref().and_then(|answer| self.recent_groups.group(answer.group)).cloned();
@@ -46,7 +48,7 @@ impl Work {
             "matched".clone_into(&mut row.r#match);
             row.answer_request_id = Some(answer.request_id.to_string());
             row.answer_event_time = Some(answer.event_time);
-            self.measure_by_answer_time(settings, event, scale, &row, answer, group);
+            self.measure_by_answer_time(settings, scale, &row, answer, group);
         }
         self.open.other_bytes += size_of::<FeedbackRow>() + row.comment.as_ref().map_or(0, String::len) + 200;
         self.open.rows.feedback.push(row);
@@ -122,30 +124,40 @@ impl Work {
     fn measure_by_answer_time(
         &mut self,
         settings: &Settings,
-        event: &UserFeedback<'_>,
         scale: Option<FeedbackScale>,
         row: &FeedbackRow,
         answer: &Answer,
         mut group: Group,
     ) {
+        let feedback = by_answer(scale, row, answer.event_time, answer.scored.map(|scored| scored.hundredths));
+        if !feedback.is_in_time() {
+            return;
+        }
         let number = self.epoch_group(settings, &group);
-        // An answer that is rated twice is one rated answer, also after a restart and if the keeper matched the first.
-        let repeat = rated_key(&self.hasher, &answer.request_id);
-        if self.recent.note_rated(repeat) {
-            let nothing = Span::new(0, 0);
-            self.open.ids.push(AnswerIds {
-                event_time: answer.event_time,
-                group: number,
-                request_id: nothing,
-                repeat,
-                ids: [None; 5],
-            });
+        // An answer that is rated twice is one rated answer; where it was forgotten, or the keeper was as quick, the keeper puts it right.
+        let note = rated_note(&self.hasher, &answer.request_id, answer.event_time);
+        if self.recent.note_rated(note) {
+            self.open.rated.push(Rated { event_time: answer.event_time, group: number, note });
             self.open.accumulator.at(answer.event_time, number).count(measures::ANSWER_RATED);
         }
-        observe_praise(polarity(scale, event.score), self.open.accumulator.at(answer.event_time, number));
+        feedback.observe(self.open.accumulator.at(answer.event_time, number));
+        if let Some(scorer) = answer.scored.and_then(|scored| self.scorers.get(usize::from(scored.scorer)))
+            && feedback.is_label()
+        {
+            feedback.observe_scored(self.open.accumulator.of_scorer(scorer).at(answer.event_time, number));
+        }
         group.0[Dimension::FeedbackName as usize] = Some(row.name.as_str().into());
         let number = self.epoch_group(settings, &group);
-        observe_by_answer(scale, event.score, self.open.accumulator.at(answer.event_time, number));
+        feedback.observe_named(self.open.accumulator.at(answer.event_time, number));
+    }
+
+    /// The number of a scorer in the numbering of `recent`.
+    pub(super) fn scorer_number(&mut self, scorer: &Arc<str>) -> u8 {
+        let at = self.scorers.iter().position(|known| known == scorer).unwrap_or_else(|| {
+            self.scorers.push(Arc::clone(scorer));
+            self.scorers.len() - 1
+        });
+        u8::try_from(at).unwrap_or(u8::MAX)
     }
 
     /// The number in the open epoch of a group given by its strings.
@@ -171,13 +183,24 @@ pub(super) fn own_group(settings: &Settings, row: &FeedbackRow) -> Group {
 }
 
 /// The hash by which it is remembered that an answer was rated.
-pub(super) fn rated_key(hasher: &IdHasher, request_id: &str) -> u128 {
-    hasher.repeat("rated", None, request_id)
+pub(super) fn rated_note(hasher: &IdHasher, request_id: &str, event_time: Timestamp) -> u128 {
+    hasher.repeat("rated", Some(request_id), &event_time.0.to_string())
 }
 
-/// Adds one feedback by the time of its answer.
-pub(super) fn observe_by_answer(scale: Option<FeedbackScale>, score: Option<f64>, cells: CellsAt<'_>) {
-    observe_answer_feedback(score.map(billionths), polarity(scale, score), cells);
+/// What a feedback adds by the time of an answer whose score is given in hundredths.
+#[must_use]
+pub(super) fn by_answer(
+    scale: Option<FeedbackScale>,
+    row: &FeedbackRow,
+    answered: Timestamp,
+    scored: Option<u8>,
+) -> AnswerFeedback {
+    AnswerFeedback {
+        score: row.score.map(billionths),
+        polarity: polarity(scale, row.score),
+        delay_us: row.event_time.0.saturating_sub(answered.0),
+        groundedness: scored.filter(|_| is_human(row.source.as_deref())),
+    }
 }
 
 /// Whether a score speaks for the answer; unknown without a scale or a score, and outside the scale.

@@ -7,17 +7,17 @@ use std::num::NonZeroU32;
 use super::expected::compared;
 use super::open::redaction_failed;
 use super::rows::{
-    Cells, ContextRow, FLOAT_COLUMNS, INTEGER_COLUMNS, Interaction, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, TEXT_COLUMNS,
-    column,
+    Cells, ContextRow, FLOAT_COLUMNS, INTEGER_COLUMNS, Interaction, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span,
+    TEXT_COLUMNS, column,
 };
 use super::{AnswerIds, Place, Settings, TextStorage, Work};
 use crate::decode::Rejected;
 use crate::event::{Attribute, Context, GatewayLog, Outcome, SafetyStage, Text, UsageSource};
-use crate::join::IdKind;
+use crate::join::{IdKind, Scored};
 use crate::measure::classification::Classified;
 use crate::measure::{
-    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Fate, Priceable, Prices, billionths, micros_from_ms,
-    observe_classified, observe_safety, status_class,
+    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Fate, Priceable, Prices, billionths, hundredths,
+    micros_from_ms, observe_classified, observe_safety, status_class,
 };
 use crate::score::{self, Score};
 
@@ -45,6 +45,7 @@ const REFERENCE: usize = column(&TEXT_COLUMNS, "reference");
 const PREDICTION: usize = column(&TEXT_COLUMNS, "prediction");
 const LABEL: usize = column(&TEXT_COLUMNS, "label");
 const PROBABILITY: usize = column(&TEXT_COLUMNS, "probability");
+const GROUNDEDNESS: usize = column(&SCORE_COLUMNS, "groundedness");
 const SOURCE_TOPIC: usize = column(&SYMBOL_COLUMNS, "source_topic");
 
 impl Work {
@@ -365,9 +366,10 @@ impl Work {
             hash(IdKind::Conversation, &log.conversation_id),
         ];
         let Some(request_id) = row.texts[column(&TEXT_COLUMNS, "request_id")] else { return };
-        open.ids.push(AnswerIds { event_time: log.event_time, group, request_id, repeat, ids });
+        let scored = row.scores.get(GROUNDEDNESS).map(|score| Scored { scorer: 0, hundredths: hundredths(score) });
+        open.ids.push(AnswerIds { event_time: log.event_time, group, request_id, repeat, ids, scored });
         let remembered = self.recent_groups.of_epoch(group, &open.groups, &open.rows.interactions.symbols);
-        self.recent.insert(&ids, log.event_time, remembered, texts.get("request_id").unwrap_or_default());
+        self.recent.insert(&ids, log.event_time, remembered, texts.get("request_id").unwrap_or_default(), scored);
     }
 }
 

@@ -18,11 +18,12 @@ mod served;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-pub use epoch::{AnswerIds, Epoch};
+pub use epoch::{AnswerIds, Epoch, Rated};
 pub use expected::compared;
 pub use feedback::polarity;
-pub use late::{Late, LateAnswer};
+pub use late::{Late, PastAnswer};
 pub use rows::{
     Cells, ContextRow, FLOAT_COLUMNS, FeedbackRow, INTEGER_COLUMNS, Interaction, Interactions, PipelineRow, REFERENCE_COLUMNS,
     RejectRow, Rows, SCORE_COLUMNS, SYMBOL_COLUMNS, SafetyRow, SentenceRow, Span, Symbol, Symbols, TEXT_COLUMNS, column,
@@ -34,10 +35,10 @@ use self::partition::Partition;
 use crate::decode::redact::Redactor;
 use crate::decode::{self, Event, Rejected};
 use crate::event::{Input, Outcome, Reason, Record, Records, Timestamp, TopicPartition};
-use crate::join::{Duplicates, IdHash, IdHasher, Recent};
+use crate::join::{Duplicates, IdHasher, Recent, Scored};
 use crate::log::InputHealth;
-use crate::measure::{Fate, Group};
-use crate::score::Scorer;
+use crate::measure::Fate;
+use crate::score::{SCORER, Scorer};
 
 /// Where a record stands, as rows and outcomes name it.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +78,8 @@ struct Work {
     recent: Recent,
     /// Groups of remembered answers, in the numbering of `recent`.
     recent_groups: groups::Numbering,
+    /// Scorers of remembered answers, in the numbering of `recent`; the first is this program's.
+    scorers: Vec<Arc<str>>,
     scorer: Scorer,
     scores: crate::score::Scores,
     open: Open,
@@ -91,6 +94,7 @@ impl Ingest {
             duplicates: Duplicates::new(settings.dedup_window_us, settings.dedup_capacity),
             recent: Recent::new(settings.recent_capacity),
             recent_groups: groups::Numbering::default(),
+            scorers: vec![SCORER.into()],
             scorer,
             scores: crate::score::Scores::default(),
             open: Open::default(),
@@ -100,19 +104,22 @@ impl Ingest {
     }
 
     /// Remembers an answer that an earlier epoch committed, so that a restart neither counts a repeat nor misses a match.
-    pub fn remember(&mut self, repeat: u128, ids: &[Option<IdHash>; 5], event_time: Timestamp, request_id: &str, group: &Group) {
-        if ids.iter().any(Option::is_some) {
-            self.work.duplicates.is_repeat(repeat, event_time);
-            let group = self.work.recent_groups.number(group);
-            self.work.recent.insert(ids, event_time, group, request_id);
-        } else {
-            self.note_rated(repeat);
-        }
+    pub fn remember(&mut self, answer: &PastAnswer<'_>) {
+        let work = &mut self.work;
+        work.duplicates.is_repeat(answer.repeat, answer.event_time);
+        let group = work.recent_groups.number(answer.group);
+        let scored = answer.scored.map(|(scorer, hundredths)| Scored { scorer: work.scorer_number(scorer), hundredths });
+        work.recent.insert(answer.ids, answer.event_time, group, answer.request_id, scored);
     }
 
-    /// The keeper has counted an answer as rated: [`AnswerIds::repeat`] of its note.
-    pub fn note_rated(&mut self, note: u128) {
+    /// Remembers that an answer was counted as rated ([`Rated::note`]).
+    pub fn remember_rated(&mut self, note: u128) {
         self.work.recent.note_rated(note);
+    }
+
+    /// Remembers feedback that an earlier epoch committed ([`Epoch::repeats`]).
+    pub fn remember_feedback(&mut self, repeat: u128, event_time: Timestamp) {
+        self.work.duplicates.is_repeat(repeat, event_time);
     }
 
     /// A partition is ours from now on, from a position, with the watermark that the log has for it.

@@ -1,6 +1,6 @@
 //! The open epoch while it grows.
 
-use super::epoch::{AnswerIds, Epoch};
+use super::epoch::{AnswerIds, Epoch, Rated};
 use super::groups::EpochGroups;
 use super::rows::{Interactions, Rows, Span, Symbol};
 use crate::decode::Rejected;
@@ -17,6 +17,8 @@ pub(super) struct Open {
     pub(super) accumulator: Accumulator,
     pub(super) groups: EpochGroups,
     pub(super) ids: Vec<AnswerIds>,
+    pub(super) rated: Vec<Rated>,
+    pub(super) repeats: Vec<(u128, Timestamp)>,
     outcomes: Outcomes,
     ledger: Ledger,
     /// Greatest event time accepted, over all epochs of this process.
@@ -122,7 +124,16 @@ impl Open {
         if partials.rows.iter().any(|row| row.measure.info().scored) {
             partials.scorer = Some(SCORER.into());
         }
-        Epoch { partials, rows, ids, outcomes: std::mem::take(&mut self.outcomes), ..Epoch::default() }
+        Epoch {
+            partials,
+            rows,
+            ids,
+            scorers: vec![SCORER.into()],
+            rated: std::mem::take(&mut self.rated),
+            repeats: std::mem::take(&mut self.repeats),
+            outcomes: std::mem::take(&mut self.outcomes),
+            ..Epoch::default()
+        }
     }
 }
 

@@ -9,4 +9,4 @@ mod recent;
 
 pub use duplicates::Duplicates;
 pub use id::{IdHash, IdHasher, IdKind};
-pub use recent::{Answer, Recent};
+pub use recent::{Answer, Recent, Scored};

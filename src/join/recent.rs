@@ -10,6 +10,15 @@ use hashbrown::{HashMap, HashSet};
 use super::IdHash;
 use crate::event::Timestamp;
 
+/// What a scorer said of an answer, in as few bytes as possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scored {
+    /// The scorer, in the numbering of the caller.
+    pub scorer: u8,
+    /// The score, in whole hundredths.
+    pub hundredths: u8,
+}
+
 /// An answer as feedback needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -19,6 +28,8 @@ pub struct Answer {
     pub group: u32,
     /// Its request id.
     pub request_id: Arc<str>,
+    /// Its score, if it has one.
+    pub scored: Option<Scored>,
 }
 
 /// Answers in one chunk; forgotten together.
@@ -35,6 +46,7 @@ struct Slot {
     event_time: Timestamp,
     group: u32,
     request_id: (u32, u32),
+    scored: Option<Scored>,
     ids: [Option<IdHash>; 5],
 }
 
@@ -76,7 +88,14 @@ impl Recent {
         clippy::cast_possible_truncation,
         reason = "a chunk holds 2^14 ids of at most 2^16 bytes, checked by the decoder's limits"
     )]
-    pub fn insert(&mut self, ids: &[Option<IdHash>; 5], event_time: Timestamp, group: u32, request_id: &str) {
+    pub fn insert(
+        &mut self,
+        ids: &[Option<IdHash>; 5],
+        event_time: Timestamp,
+        group: u32,
+        request_id: &str,
+        scored: Option<Scored>,
+    ) {
         if self.chunks.back().is_none_or(|chunk| chunk.answers.len() >= CHUNK) {
             self.chunks.push_back(Chunk::default());
             while self.chunks.len() * CHUNK > self.capacity && self.chunks.len() > 1 {
@@ -88,7 +107,7 @@ impl Recent {
         let number = chunk_number * CHUNK as u64 + chunk.answers.len() as u64;
         let start = chunk.request_ids.len() as u32;
         chunk.request_ids.push_str(request_id);
-        let slot = Slot { event_time, group, request_id: (start, request_id.len() as u32), ids: *ids };
+        let slot = Slot { event_time, group, request_id: (start, request_id.len() as u32), scored, ids: *ids };
         for id in ids.iter().flatten() {
             if let Some(earlier) = self.by_id.insert(*id, number) {
                 let list = self.repeats.entry(*id).or_default();
@@ -115,6 +134,7 @@ impl Recent {
             .map(|(slot, chunk)| Answer {
                 event_time: slot.event_time,
                 group: slot.group,
+                scored: slot.scored,
                 request_id: chunk
                     .request_ids
                     .get(slot.request_id.0 as usize..(slot.request_id.0 + slot.request_id.1) as usize)
@@ -187,7 +207,13 @@ mod tests {
     fn the_last_answer_at_or_before_the_feedback_wins() {
         let mut recent = Recent::new(100_000);
         for (time, id) in [(10_i64, "a"), (30, "c"), (20, "b")] {
-            recent.insert(&[Some(hash(u128::from(time.unsigned_abs()))), None, None, None, Some(hash(7))], Timestamp(time), 1, id);
+            recent.insert(
+                &[Some(hash(u128::from(time.unsigned_abs()))), None, None, None, Some(hash(7))],
+                Timestamp(time),
+                1,
+                id,
+                None,
+            );
         }
         let found = |at| recent.find(hash(7), Timestamp(at)).map(|answer| answer.request_id.to_string());
         assert_eq!(found(9), None);
@@ -201,7 +227,7 @@ mod tests {
     fn forgets_whole_chunks_and_their_ids() {
         let mut recent = Recent::new(2 * CHUNK);
         for number in 0..(3 * CHUNK as u128) {
-            recent.insert(&[Some(hash(number)), None, None, None, None], Timestamp(1), 0, "r");
+            recent.insert(&[Some(hash(number)), None, None, None, None], Timestamp(1), 0, "r", None);
         }
         assert!(recent.len() <= 2 * CHUNK);
         assert_eq!(recent.find(hash(0), Timestamp(1)), None);

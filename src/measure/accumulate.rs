@@ -4,6 +4,9 @@
 //! bins are only noted down while adding and counted when the epoch is taken. Order never matters to the result, except that
 //! groups keep the numbers their caller gave them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use super::{
@@ -49,6 +52,7 @@ pub struct Accumulator {
     cells: Vec<Cell>,
     chunks: Vec<Chunk>,
     vectors: Vec<[u32; COMPONENTS]>,
+    of_scorers: BTreeMap<Arc<str>, Self>,
 }
 
 /// The sums of one (pane, group), to which an event adds its values.
@@ -76,10 +80,15 @@ impl Accumulator {
         CellsAt { place: &mut places[number as usize], cells, chunks, vectors }
     }
 
+    /// The sums of what feedback adds to answers of that scorer.
+    pub fn of_scorer(&mut self, scorer: &Arc<str>) -> &mut Self {
+        self.of_scorers.entry(Arc::clone(scorer)).or_default()
+    }
+
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.is_empty() && self.of_scorers.is_empty()
     }
 
     /// Memory held, in bytes, for the epoch's cap.
@@ -122,7 +131,10 @@ impl Accumulator {
         self.cells.clear();
         self.chunks.clear();
         self.vectors.clear();
-        PartialSet { scorer: None, groups, rows }
+        let of_scorers = std::mem::take(&mut self.of_scorers);
+        let of_scorers = of_scorers.into_iter().map(|(scorer, mut sums)| (scorer, sums.take(Vec::new()).rows));
+        let of_scorers = of_scorers.filter(|(_, rows)| !rows.is_empty()).collect();
+        PartialSet { scorer: None, groups, rows, of_scorers }
     }
 }
 
@@ -288,7 +300,7 @@ mod tests {
 
     /// The slow way: one partial per value, merged one by one.
     fn slowly(events: &[(i64, u32, u16, i64)]) -> Vec<PartialRow> {
-        let mut rows: std::collections::BTreeMap<(Timestamp, u32, Measure), Partial> = std::collections::BTreeMap::new();
+        let mut rows: BTreeMap<(Timestamp, u32, Measure), Partial> = BTreeMap::new();
         for (at, group, measure, value) in events {
             let measure = Measure(*measure);
             let edges = measure.info().edges;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::auroc::auroc;
 use super::classification::{Average, ClassCounts, average_of, calibration_error};
 use super::{BLEU_ORDERS, BleuCounts, Edges, Measure, Partial};
 
@@ -36,6 +37,13 @@ pub enum Composed {
     },
     /// Expected calibration error of the summed bins.
     CalibrationError(Vec<Measure>),
+    /// Area under the ROC curve of two histograms ([`super::auroc`]).
+    Auroc {
+        /// Scores of the labels that should be higher.
+        positive: Measure,
+        /// Scores of the others.
+        negative: Measure,
+    },
     /// A score averaged over classes, which are the categories of three histograms.
     Classes {
         /// Records by true class.
@@ -51,13 +59,34 @@ pub enum Composed {
     },
 }
 
+/// What was composed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Composition {
+    /// Records.
+    pub n: u64,
+    /// Of them those that count as bad.
+    pub bad_n: u64,
+    /// The value; none where there are too few records.
+    pub value: Option<f64>,
+    /// Its 95 % interval.
+    pub bounds: Option<(f64, f64)>,
+}
+
 /// As the registry has it.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RawComposed {
     Bleu(RawBleu),
     CalibrationError(Vec<String>),
+    Auroc(RawAuroc),
     Classes(RawClasses),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAuroc {
+    positive: String,
+    negative: String,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +121,14 @@ impl RawComposed {
             Self::CalibrationError(bins) => {
                 Composed::CalibrationError(bins.iter().map(|name| measure(name)).collect::<Result<_, _>>()?)
             }
+            Self::Auroc(RawAuroc { positive, negative }) => {
+                let scores = |name: &str| {
+                    let found = measure(name)?;
+                    let is_score = found.info().edges == Edges::Linear;
+                    if is_score { Ok(found) } else { Err(format!("measure {name} has no histogram of scores")) }
+                };
+                Composed::Auroc { positive: scores(&positive)?, negative: scores(&negative)? }
+            }
             Self::Classes(RawClasses { labelled, predicted, correct, score, average }) => {
                 let by_class = |name: &str| {
                     let found = measure(name)?;
@@ -112,6 +149,7 @@ impl Composed {
         match self {
             Self::Bleu { matched, ngrams, reference_length } => [&matched[..], ngrams, &[*reference_length]].concat(),
             Self::CalibrationError(bins) => bins.clone(),
+            Self::Auroc { positive, negative } => vec![*positive, *negative],
             Self::Classes { labelled, predicted, correct, .. } => vec![*labelled, *predicted, *correct],
         }
     }
@@ -119,12 +157,33 @@ impl Composed {
     /// Whether the histograms of its measures are needed.
     #[must_use]
     pub fn needs_histograms(&self) -> bool {
-        matches!(self, Self::Classes { .. })
+        matches!(self, Self::Classes { .. } | Self::Auroc { .. })
     }
 
-    /// Number of records and value, from the sums; `None` where there was nothing to measure.
-    pub fn value<'p>(&self, sums: impl Fn(Measure) -> Option<&'p Partial>) -> Option<(u64, f64)> {
+    /// What the sums say; `None` where there was nothing to measure.
+    pub fn compose<'p>(&self, sums: impl Fn(Measure) -> Option<&'p Partial>) -> Option<Composition> {
+        if let Self::Auroc { positive, negative } = self {
+            let (positive, negative) = (sums(*positive), sums(*negative));
+            if positive.is_none() && negative.is_none() {
+                return None;
+            }
+            let n = |partial: Option<&Partial>| partial.map_or(0, |partial| partial.n);
+            let bins = |partial: Option<&'p Partial>| partial.map_or(&[][..], |partial| &partial.hist);
+            let area = auroc(bins(positive), bins(negative));
+            return Some(Composition {
+                n: n(positive) + n(negative),
+                bad_n: n(negative),
+                value: area.map(|area| area.value),
+                bounds: area.and_then(|area| area.bounds),
+            });
+        }
+        let (n, value) = self.value(sums)?;
+        Some(Composition { n, bad_n: 0, value: Some(value), bounds: None })
+    }
+
+    fn value<'p>(&self, sums: impl Fn(Measure) -> Option<&'p Partial>) -> Option<(u64, f64)> {
         match self {
+            Self::Auroc { .. } => None,
             Self::Bleu { matched, ngrams, reference_length } => {
                 let sum = |measure: Measure| sums(measure).map_or(0, |partial| u64::try_from(partial.sum).unwrap_or(0));
                 let counts =
@@ -166,7 +225,7 @@ impl Composed {
             measures.iter().map(|measure| format!("`{}`", measure.info().name)).collect::<Vec<_>>().join(", ")
         };
         match self {
-            Self::Classes { .. } => format!("histograms of {}", names(&self.measures())),
+            Self::Classes { .. } | Self::Auroc { .. } => format!("histograms of {}", names(&self.measures())),
             Self::Bleu { .. } | Self::CalibrationError(_) => format!("sums of {}", names(&self.measures())),
         }
     }

@@ -3,6 +3,7 @@
 //! Integers are LEB128, signed ones in zigzag; a count takes two bytes, a measure with fifteen values about sixty. Reading
 //! never trusts the bytes: anything but what [`PartialSet::to_bytes`] of a known version wrote is an [`Error`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Group, Measure, Partial, PartialRow, PartialSet, measures};
@@ -27,7 +28,9 @@ pub enum Error {
     },
 }
 
-const VERSION: u8 = 1;
+/// The last version; the first has no partials of scorers, and is still written where there are none.
+const VERSION: u8 = 2;
+const FIRST: u8 = 1;
 
 const HAS_NULL: u8 = 1;
 /// Every value is 1.
@@ -40,7 +43,7 @@ impl PartialSet {
     /// The set as bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
+        let mut out = vec![if self.of_scorers.is_empty() { FIRST } else { VERSION }];
         write_text(&mut out, self.scorer.as_deref());
         write(&mut out, self.groups.len() as u64);
         for group in &self.groups {
@@ -48,15 +51,13 @@ impl PartialSet {
                 write_text(&mut out, value.as_deref());
             }
         }
-        write(&mut out, self.rows.len() as u64);
-        let (mut minute, mut group) = (0, 0);
-        for row in &self.rows {
-            let row_minute = row.pane.0.div_euclid(Timestamp::MINUTE_US);
-            write_signed(&mut out, i128::from(row_minute - minute));
-            write_signed(&mut out, i128::from(row.group) - i128::from(group));
-            write(&mut out, u64::from(row.measure.0));
-            write_partial(&mut out, &row.partial);
-            (minute, group) = (row_minute, row.group);
+        write_rows(&mut out, &self.rows);
+        if !self.of_scorers.is_empty() {
+            write(&mut out, self.of_scorers.len() as u64);
+            for (scorer, rows) in &self.of_scorers {
+                write_text(&mut out, Some(scorer));
+                write_rows(&mut out, rows);
+            }
         }
         out
     }
@@ -67,14 +68,27 @@ impl PartialSet {
     /// # Errors
     /// [`Error`], if the bytes are of another version or damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        if let Some(found) = bytes.first().filter(|version| **version != VERSION) {
+        if let Some(found) = bytes.first().filter(|version| ![FIRST, VERSION].contains(version)) {
             return Err(Error::Version { found: *found });
         }
         let mut reader = Reader { bytes, at: 1 };
-        match reader.set() {
+        match reader.set(bytes.first().copied().unwrap_or_default()) {
             Some(set) => Ok(set),
             None => Err(Error::Damaged { at: reader.at.min(bytes.len()), len: bytes.len() }),
         }
+    }
+}
+
+fn write_rows(out: &mut Vec<u8>, rows: &[PartialRow]) {
+    write(out, rows.len() as u64);
+    let (mut minute, mut group) = (0, 0);
+    for row in rows {
+        let row_minute = row.pane.0.div_euclid(Timestamp::MINUTE_US);
+        write_signed(out, i128::from(row_minute - minute));
+        write_signed(out, i128::from(row.group) - i128::from(group));
+        write(out, u64::from(row.measure.0));
+        write_partial(out, &row.partial);
+        (minute, group) = (row_minute, row.group);
     }
 }
 
@@ -268,7 +282,7 @@ impl<'a> Reader<'a> {
         Some(partial)
     }
 
-    fn set(&mut self) -> Option<PartialSet> {
+    fn set(&mut self, version: u8) -> Option<PartialSet> {
         let scorer = self.text()?;
         let mut groups = Vec::new();
         for _ in 0..self.number()? {
@@ -278,6 +292,16 @@ impl<'a> Reader<'a> {
             }
             groups.push(group);
         }
+        let rows = self.rows(groups.len())?;
+        let mut of_scorers = BTreeMap::new();
+        let scorers = if version == FIRST { 0 } else { self.number()? };
+        for _ in 0..scorers {
+            of_scorers.insert(self.text()??, self.rows(groups.len())?);
+        }
+        self.is_at_end().then_some(PartialSet { scorer, groups, rows, of_scorers })
+    }
+
+    fn rows(&mut self, groups: usize) -> Option<Vec<PartialRow>> {
         let mut rows = Vec::new();
         let (mut minute, mut group) = (0_i64, 0_i64);
         for _ in 0..self.number()? {
@@ -285,13 +309,13 @@ impl<'a> Reader<'a> {
             group = group.checked_add(i64::try_from(self.signed()?).ok()?)?;
             let measure = u16::try_from(self.number()?).ok()?;
             let partial = self.partial()?;
-            let number = u32::try_from(group).ok().filter(|group| (*group as usize) < groups.len())?;
+            let number = u32::try_from(group).ok().filter(|group| (*group as usize) < groups)?;
             if usize::from(measure) < measures::COUNT {
                 let pane = Timestamp(minute.checked_mul(Timestamp::MINUTE_US)?);
                 rows.push(PartialRow { pane, group: number, measure: Measure(measure), partial });
             }
         }
-        self.is_at_end().then_some(PartialSet { scorer, groups, rows })
+        Some(rows)
     }
 }
 
@@ -330,16 +354,22 @@ mod tests {
     }
 
     fn sets() -> impl Strategy<Value = PartialSet> {
-        let row = (-3_000_000_i64..3_000_000, 0_u32..3, 0_u16..50, partials()).prop_map(|(minute, group, measure, partial)| {
-            PartialRow { pane: Timestamp(minute * Timestamp::MINUTE_US), group, measure: Measure(measure), partial }
-        });
-        (prop::collection::vec(row, 0..30), prop::option::of("[a-z]{0,8}")).prop_map(|(rows, scorer)| {
+        let row =
+            || {
+                (-3_000_000_i64..3_000_000, 0_u32..3, 0_u16..50, partials()).prop_map(|(minute, group, measure, partial)| {
+                    PartialRow { pane: Timestamp(minute * Timestamp::MINUTE_US), group, measure: Measure(measure), partial }
+                })
+            };
+        let rows = || prop::collection::vec(row(), 0..30);
+        let of_scorers = prop::collection::btree_map("[a-z]{1,8}".prop_map(Into::into), rows(), 0..3);
+        (rows(), prop::option::of("[a-z]{0,8}"), of_scorers).prop_map(|(rows, scorer, of_scorers)| {
             let group = |name: &str| {
                 let mut group = Group::default();
                 (group.0[0], group.0[3]) = (Some(name.into()), Some("".into()));
                 group
             };
-            PartialSet { scorer: scorer.map(Into::into), groups: vec![Group::default(), group("a"), group("ä")], rows }
+            let groups = vec![Group::default(), group("a"), group("ä")];
+            PartialSet { scorer: scorer.map(Into::into), groups, rows, of_scorers }
         })
     }
 
@@ -355,7 +385,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if PartialSet::from_bytes(&bytes).is_ok() {
-                prop_assert_eq!(bytes.first(), Some(&VERSION));
+                prop_assert!(bytes.first().is_some_and(|version| [FIRST, VERSION].contains(version)));
             }
         }
     }

@@ -180,12 +180,12 @@ impl Default for HistogramSum {
 }
 
 impl HistogramSum {
-    /// Adds `count` to a bin. Bins beyond [`Edges::BINS`] do not exist and are ignored; counts saturate.
+    /// Adds `count` to a bin. Bins beyond [`Edges::BINS`] do not exist and are ignored; counts wrap around, as [`add_bins`] says.
     #[inline]
     pub fn add(&mut self, bin: u16, count: u32) {
         let at = usize::from(bin);
         if let Some(slot) = self.counts.get_mut(at) {
-            *slot = slot.saturating_add(count);
+            *slot = slot.wrapping_add(count);
             self.low = self.low.min(at);
             self.high = self.high.max(at + 1);
         }
@@ -208,7 +208,8 @@ impl HistogramSum {
     }
 }
 
-/// Adds a sparse histogram to another; both ascend and stay so.
+/// Adds a sparse histogram to another; both ascend and stay so. Counts wrap around, so that a difference ([`less_bins`]) can be added
+/// before or after what it corrects; bins without a count are left out.
 pub fn add_bins(into: &mut Vec<(u16, u32)>, other: &[(u16, u32)]) {
     if other.is_empty() {
         return;
@@ -222,7 +223,10 @@ pub fn add_bins(into: &mut Vec<(u16, u32)>, other: &[(u16, u32)]) {
     loop {
         match (left.peek().copied(), right.peek().copied()) {
             (Some(a), Some(b)) if a.0 == b.0 => {
-                merged.push((a.0, a.1.saturating_add(b.1)));
+                let count = a.1.wrapping_add(b.1);
+                if count > 0 {
+                    merged.push((a.0, count));
+                }
                 left.next();
                 right.next();
             }
@@ -242,6 +246,15 @@ pub fn add_bins(into: &mut Vec<(u16, u32)>, other: &[(u16, u32)]) {
         }
     }
     *into = merged;
+}
+
+/// What has to be added to `other` to make it `bins`.
+#[must_use]
+pub fn less_bins(bins: &[(u16, u32)], other: &[(u16, u32)]) -> Vec<(u16, u32)> {
+    let mut less = bins.to_vec();
+    let negative: Vec<(u16, u32)> = other.iter().map(|(bin, count)| (*bin, count.wrapping_neg())).collect();
+    add_bins(&mut less, &negative);
+    less
 }
 
 #[cfg(test)]

@@ -275,16 +275,33 @@ measures! {
     INDEX_ANSWERED = 116, "index.answered", Gateway, 1_000_000, None, false;
     /// Successful publications of a version of an index: their times, likewise.
     INDEX_VERSION = 117, "index.version_published", Pipeline, 1_000_000, None, false;
+    /// Groundedness, in whole hundredths, of answers by each positive human feedback on them; by the answer's time, in its own group.
+    ANSWER_PRAISED_GROUNDEDNESS = 118, "answer.praised_groundedness", Feedback, BILLION, Linear, true;
+    /// The same by each negative human feedback.
+    ANSWER_RATED_DOWN_GROUNDEDNESS = 119, "answer.rated_down_groundedness", Feedback, BILLION, Linear, true;
+    /// Seconds from the answer to its feedback, by the answer's time, in its own group.
+    ANSWER_DELAY = 120, "answer.delay", Feedback, 1, Logarithmic, false;
 }
 
 /// What was measured of these may change later: a new price table, or feedback that replaces an earlier one.
 #[must_use]
 pub const fn is_corrected(measure: Measure) -> bool {
-    is_cost(measure)
-        || matches!(
-            measure,
-            FEEDBACK | FEEDBACK_POSITIVE | FEEDBACK_SCORE | ANSWER_RATED | ANSWER_POSITIVE | ANSWER_SCORE | ANSWER_PRAISED
-        )
+    is_cost(measure) || is_by_answer(measure) || matches!(measure, FEEDBACK | FEEDBACK_POSITIVE | FEEDBACK_SCORE)
+}
+
+/// Measures that are counted by the time of the answer, not of the feedback that brings them. They exist per hour only.
+#[must_use]
+pub const fn is_by_answer(measure: Measure) -> bool {
+    matches!(
+        measure,
+        ANSWER_RATED
+            | ANSWER_POSITIVE
+            | ANSWER_SCORE
+            | ANSWER_PRAISED
+            | ANSWER_PRAISED_GROUNDEDNESS
+            | ANSWER_RATED_DOWN_GROUNDEDNESS
+            | ANSWER_DELAY
+    )
 }
 
 /// Counts of records, which belong to no group.

@@ -4,6 +4,8 @@
 //! quantiles) is `evaluate`'s work, not this module's.
 
 mod accumulate;
+mod answered;
+pub mod auroc;
 mod bleu;
 pub mod classification;
 mod composed;
@@ -25,20 +27,18 @@ mod status;
 mod window;
 
 pub use accumulate::{Accumulator, CellsAt};
+pub use answered::{AnswerFeedback, FEEDBACK_HORIZON_US, hundredths, is_human};
 pub use bleu::{BLEU_ORDERS, BleuCounts};
-pub use composed::{ClassScore, Composed};
+pub use composed::{ClassScore, Composed, Composition};
 pub use cost::{Price, Priceable, Prices, STANDARD, UsdPerMillion, tier_name};
 pub use embedding::{COMPONENTS, Embedding, mean};
 pub use encode::Error;
 pub use expected::{Compared, REFERENCE_SCORES, observe_classified};
 pub use group::{DIMENSIONS, Dimension, Group, VERSION_MARK};
-pub use histogram::{Category, Edges, HistogramSum, add_bins, quantile, quantiles};
+pub use histogram::{Category, Edges, HistogramSum, add_bins, less_bins, quantile, quantiles};
 pub use ledger::{Fate, Ledger};
 pub use measures::MeasureInfo;
-pub use observe::{
-    Answer, AnswerState, CostStatus, EndedRun, Polarity, SCORES, billionths, micros_from_ms, observe_answer_feedback,
-    observe_feedback, observe_praise,
-};
+pub use observe::{Answer, AnswerState, CostStatus, EndedRun, Polarity, SCORES, billionths, micros_from_ms, observe_feedback};
 pub use partial::{Measure, Partial, PartialRow, PartialSet};
 pub use registry::{Direction, Field, Inputs, Metric, Registry, Signal};
 pub use safety::observe_safety;

@@ -283,19 +283,8 @@ pub fn observe_feedback(score: Option<i64>, polarity: Polarity, mut cells: Cells
     observe_rating([measures::FEEDBACK_POSITIVE, measures::FEEDBACK_SCORE], score, polarity, &mut cells);
 }
 
-/// Adds one feedback by the time of the answer it is about, in the answer's group with the feedback's name.
-pub fn observe_answer_feedback(score: Option<i64>, polarity: Polarity, mut cells: CellsAt<'_>) {
-    observe_rating([measures::ANSWER_POSITIVE, measures::ANSWER_SCORE], score, polarity, &mut cells);
-}
-
-/// Counts positive feedback of any name by the time of the answer it is about, in the answer's own group.
-pub fn observe_praise(polarity: Polarity, mut cells: CellsAt<'_>) {
-    if polarity == Polarity::Positive {
-        cells.count(measures::ANSWER_PRAISED);
-    }
-}
-
-fn observe_rating([positive, scores]: [Measure; 2], score: Option<i64>, polarity: Polarity, cells: &mut CellsAt<'_>) {
+/// Counts one feedback in a measure of polarity and one of scores.
+pub(super) fn observe_rating([positive, scores]: [Measure; 2], score: Option<i64>, polarity: Polarity, cells: &mut CellsAt<'_>) {
     match polarity {
         Polarity::Positive => cells.count_bad(positive),
         Polarity::Negative => cells.count(positive),

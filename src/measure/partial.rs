@@ -1,6 +1,6 @@
 //! Partial aggregates of one measure in one pane (a minute of event time) and group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ impl Partial {
         self.bad_n = self.bad_n.wrapping_add(other.bad_n);
     }
 
-    /// What has to be merged to `other` to make it this one. For measures without a histogram.
+    /// What has to be merged to `other` to make it this one.
     #[must_use]
     pub fn less(&self, other: &Self) -> Self {
         let (min, max) = if self.n > 0 { (self.min, self.max) } else { (other.min, other.max) };
@@ -72,14 +72,14 @@ impl Partial {
             min,
             max,
             bad_n: self.bad_n.wrapping_sub(other.bad_n),
-            hist: Vec::new(),
+            hist: histogram::less_bins(&self.hist, &other.hist),
         }
     }
 
     /// Whether it counts nothing; a correction that changes nothing, or a count that was taken back whole.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        (self.n, self.n_null, self.bad_n, self.sum, self.sum_sq) == (0, 0, 0, 0, 0)
+        (self.n, self.n_null, self.bad_n, self.sum, self.sum_sq) == (0, 0, 0, 0, 0) && self.hist.is_empty()
     }
 }
 
@@ -105,22 +105,41 @@ pub struct PartialSet {
     pub groups: Vec<Group>,
     /// The partials.
     pub rows: Vec<PartialRow>,
+    /// What feedback adds to answers that a scorer has scored, by that scorer, which may be an earlier one; sorted likewise.
+    pub of_scorers: BTreeMap<Arc<str>, Vec<PartialRow>>,
 }
 
 impl PartialSet {
+    /// Whether there is no partial.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.of_scorers.is_empty()
+    }
+
     /// What has to be merged to `other` to make it this one; both have the same groups.
     #[must_use]
     pub fn less(&self, other: &Self) -> Self {
-        let key = |row: &PartialRow| (row.pane, row.group, row.measure);
-        let mut rows: BTreeMap<_, Partial> = self.rows.iter().map(|row| (key(row), row.partial.clone())).collect();
-        for row in &other.rows {
-            let mine = rows.entry(key(row)).or_default();
-            *mine = mine.less(&row.partial);
+        let scorers: BTreeSet<&Arc<str>> = self.of_scorers.keys().chain(other.of_scorers.keys()).collect();
+        let rows = |set: &Self, scorer| set.of_scorers.get(scorer).cloned().unwrap_or_default();
+        let of_scorers = scorers.into_iter().map(|scorer| (scorer.clone(), less(&rows(self, scorer), &rows(other, scorer))));
+        Self {
+            scorer: self.scorer.clone(),
+            groups: self.groups.clone(),
+            rows: less(&self.rows, &other.rows),
+            of_scorers: of_scorers.filter(|(_, rows)| !rows.is_empty()).collect(),
         }
-        let rows = rows.into_iter().filter(|(_, partial)| !partial.is_nothing());
-        let rows = rows.map(|((pane, group, measure), partial)| PartialRow { pane, group, measure, partial }).collect();
-        Self { scorer: self.scorer.clone(), groups: self.groups.clone(), rows }
     }
+}
+
+fn less(all: &[PartialRow], other: &[PartialRow]) -> Vec<PartialRow> {
+    let key = |row: &PartialRow| (row.pane, row.group, row.measure);
+    let mut rows: BTreeMap<_, Partial> = all.iter().map(|row| (key(row), row.partial.clone())).collect();
+    for row in other {
+        let mine = rows.entry(key(row)).or_default();
+        *mine = mine.less(&row.partial);
+    }
+    let rows = rows.into_iter().filter(|(_, partial)| !partial.is_nothing());
+    rows.map(|((pane, group, measure), partial)| PartialRow { pane, group, measure, partial }).collect()
 }
 
 #[cfg(test)]
@@ -169,7 +188,7 @@ mod tests {
             old in prop::collection::vec(0_i64..1_000_000_000_000, 0..9),
             new in prop::collection::vec(0_i64..1_000_000_000_000, 0..9),
         ) {
-            let plain = |values: &[i64]| Partial { min: 0, max: 0, hist: Vec::new(), ..of(values) };
+            let plain = |values: &[i64]| Partial { min: 0, max: 0, ..of(values) };
             let correction = plain(&new).less(&plain(&old));
             let all: Vec<i64> = kept.iter().chain(&new).copied().collect();
             for order in [[&plain(&kept), &plain(&old), &correction], [&correction, &plain(&kept), &plain(&old)]] {

@@ -44,6 +44,11 @@ Bins are fixed from the reference. Without drift PSI is about (B - 1)(1/n + 1/m)
 share of answers without a value is a metric of its own. How these definitions differ from those of Evidently and NannyML:
 [agreement.md](agreement.md).
 
+**Feedback** is published by its own time and, as `..._by_answer`, by the time of the answer it is about, under different names that are
+never averaged. Rates of feedback describe raters only: who says nothing may think otherwise. Feedback counts by its answer if it comes
+within 7 days, the horizon; so a young window is incomplete, and `feedback.maturity` beside it says which share of its feedback is
+expected to have come by now, learned only from answers that are older than the horizon.
+
 **References and labels.** `reference.*` and `classification.*` exist where gateway logs bring a `reference` (the expected answer) or a
 `label` (the true class); other records cost nothing for them. `groundwire score` prints them per answer under the same names, where
 one answer has them, and besides `reference.rouge_1.precision`, `.recall` and `.stemmed` (F-measure with Porter's stemmer; likewise
@@ -136,7 +141,9 @@ fn example(metric: &Metric) -> String {
             "Published at 10:40; answers at 10:50, 10:55 and 11:00: 600, 900 and 1,200 s: sum 2700, n 3, value 900; one more of a version \
              that no run published: n_null 1."
         }
-        Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => "none; the formula says it all.",
+        Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Maturity { .. } | Value::Service(_) => {
+            "none; the formula says it all."
+        }
     };
     metric.example.clone().unwrap_or_else(|| of_kind.to_owned())
 }
@@ -170,7 +177,9 @@ pub fn sql(metric: &Metric) -> Option<String> {
         Value::Least(_) => "min(min)",
         Value::Exhaustion(_) => "min(value)",
         Value::Age(_) => "min(value)",
-        Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Service(_) => return None,
+        Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Maturity { .. } | Value::Service(_) => {
+            return None;
+        }
     };
     let by = if metric.scored { "tenant, app, scorer" } else { "tenant, app" };
     Some(format!("SELECT {by}, {value} AS value {rows} GROUP BY {by}"))
@@ -205,6 +214,9 @@ fn derivation(value: &Value) -> String {
         Value::Composed(composed) => composed.derivation(),
         Value::Drift { of, .. } => format!("histograms of {} by tenant and application", named(of)),
         Value::Change { of, .. } => format!("`{of}` of two hours by tenant and application"),
+        Value::Maturity { delay, .. } => {
+            format!("histogram of {} of earlier answers by tenant and application", named(delay))
+        }
         Value::Service(_) => "the entries of the log".to_owned(),
     }
 }

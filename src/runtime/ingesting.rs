@@ -86,8 +86,6 @@ pub enum Error {
 pub struct Standing {
     /// Partitions this process reads.
     pub assigned: std::sync::Mutex<Vec<String>>,
-    /// Notes of answers that the keeper counted as rated and ingest does not know of yet.
-    pub rated: std::sync::Mutex<Vec<u128>>,
 }
 
 /// The ingest side.
@@ -134,7 +132,7 @@ impl Ingesting {
     }
 
     async fn session(&self) -> Result<SessionEnd, Error> {
-        let Self { plan, journal, clock, standing, board, telemetry, shutdown } = self;
+        let Self { plan, journal, clock, board, telemetry, shutdown, .. } = self;
         let fold = journal.fold().await?;
         let mut ingest = Ingest::new(plan.ingest.clone(), plan.redactor.clone(), Scorer::new(plan.score));
         remember(&mut ingest, journal, &fold, &plan.ingest).await?;
@@ -160,7 +158,6 @@ impl Ingesting {
             let taker = Taker {
                 ingest,
                 clock: clock.clone(),
-                standing: Arc::clone(standing),
                 cutting: plan.cutting,
                 reads,
                 asks: asks.clone(),
@@ -268,10 +265,14 @@ async fn remember(ingest: &mut Ingest, journal: &Journal, fold: &Fold, settings:
     }
     for entry in entries.iter().rev() {
         let ids = journal.lake().read_ids(entry).await?;
-        for answer in &ids.answers {
-            if let Some(group) = ids.groups.get(answer.group as usize) {
-                ingest.remember(answer.repeat, &answer.ids, answer.event_time, &answer.request_id, group);
-            }
+        for answer in ids.past() {
+            ingest.remember(&answer);
+        }
+        for rated in &ids.rated {
+            ingest.remember_rated(rated.note);
+        }
+        for (repeat, at) in &ids.repeats {
+            ingest.remember_feedback(*repeat, *at);
         }
     }
     Ok(())

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::ingesting::Standing;
 use super::journal::{Journal, NotCommitted};
 use super::shutdown::Shutdown;
 use crate::event::Timestamp;
 use crate::http::{Board, Task};
-use crate::ingest::{self, FeedbackRow, Late, LateAnswer};
+use crate::ingest::{self, FeedbackRow, Late};
 use crate::lake::{self, Attempt, Retention};
 use crate::log::{Cursor, Fold, KEEP, Kind};
 use crate::telemetry::{Counter, Telemetry};
@@ -34,7 +33,6 @@ pub(super) struct Keeping {
     pub(super) retention: Retention,
     pub(super) journal: Arc<Journal>,
     pub(super) clock: Clock,
-    pub(super) standing: Arc<Standing>,
     pub(super) board: Board,
     pub(super) telemetry: Telemetry,
     pub(super) shutdown: Shutdown,
@@ -112,27 +110,20 @@ impl Keeping {
         let settled = late.settle(self.clock.now());
         let rows = settled.rows.feedback.clone();
         // The cursor moves with what is settled, and else only now and then: it must not make an entry every minute.
-        if rows.is_empty() && settled.partials.rows.is_empty() && upto < *committed + MOST_ENTRIES {
+        if rows.is_empty() && settled.partials.is_empty() && upto < *committed + MOST_ENTRIES {
             return Ok(upto < end);
         }
         let cursors = vec![Cursor { input: KEEP.to_owned(), from: position(*committed), to: position(upto) }];
         let attempt = Attempt::new(super::random_id(), &cursors);
         let mut entry = self.journal.entry(&attempt, Kind::Keep, self.clock.now());
         entry.cursors = cursors;
-        let rated: Vec<u128> = settled.ids.iter().map(|note| note.repeat).collect();
         let settled = Arc::new(settled);
         entry.files = self.journal.lake().stage_epoch(&attempt, &settled).await?;
         let partials = Arc::into_inner(settled).map(|settled| settled.partials).unwrap_or_default();
         match self.journal.commit(entry, partials, &self.shutdown).await {
             Ok(_) => {
                 tracing::info!(rows = rows.len(), "late feedback settled");
-                if let Ok(mut known) = self.standing.rated.lock() {
-                    known.extend(rated);
-                }
-                late.committed(self.clock.now());
-                for row in rows {
-                    late.add(row);
-                }
+                late.committed(rows, self.clock.now());
                 *committed = upto;
                 Ok(upto < end)
             }
@@ -151,6 +142,13 @@ impl Keeping {
         for number in from + 1..=upto {
             let Some(entry) = self.journal.lake().read_entry(number).await? else { continue };
             if entry.kind == Kind::Ingest {
+                let has_feedback = entry.files.iter().any(|file| file.table == FEEDBACK);
+                let ids = if has_feedback { Some(self.journal.lake().read_ids(&entry).await?) } else { None };
+                for rated in ids.iter().flat_map(|ids| &ids.rated) {
+                    if let Some(group) = ids.as_ref().and_then(|ids| ids.groups.get(rated.group as usize)) {
+                        late.counted(rated.note, rated.event_time, group);
+                    }
+                }
                 for file in entry.files.iter().filter(|file| file.table == FEEDBACK) {
                     for (_, row) in self.journal.lake().read_feedback(&file.r#final).await? {
                         if let Some(from) = late.arrive(row) {
@@ -158,14 +156,17 @@ impl Keeping {
                         }
                     }
                 }
-                entries.push(entry);
+                entries.push((entry, ids));
             }
         }
         if late.is_empty() {
             return Ok(());
         }
-        for entry in &entries {
-            self.offer(late, entry).await?;
+        for (entry, ids) in entries {
+            match ids {
+                Some(ids) => ids.past().for_each(|answer| late.offer(answer)),
+                None => self.offer(late, &entry).await?,
+            }
         }
         // What is new to the keeper may have its answer before this stretch.
         match oldest {
@@ -232,17 +233,8 @@ impl Keeping {
     }
 
     async fn offer(&self, late: &mut Late, entry: &crate::log::Entry) -> Result<(), lake::Error> {
-        let ids = self.journal.lake().read_ids(entry).await?;
-        for answer in &ids.answers {
-            if let Some(group) = ids.groups.get(answer.group as usize) {
-                late.offer(LateAnswer {
-                    event_time: answer.event_time,
-                    group,
-                    request_id: &answer.request_id,
-                    repeat: answer.repeat,
-                    ids: &answer.ids,
-                });
-            }
+        for answer in self.journal.lake().read_ids(entry).await?.past() {
+            late.offer(answer);
         }
         Ok(())
     }

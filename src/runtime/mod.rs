@@ -194,7 +194,6 @@ pub async fn run(
         retention: config.retention(),
         journal: Arc::clone(&journal),
         clock: clock.clone(),
-        standing: Arc::clone(&standing),
         board: board.clone(),
         telemetry: telemetry.clone(),
         shutdown: shutdown.clone(),

@@ -12,7 +12,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::Until;
 use super::clock::{self, Clock};
-use super::ingesting::Standing;
 use super::reader::{Ask, Read};
 use crate::event::{OutcomeCounts, Timestamp, TopicPartition};
 use crate::http::{Board, Condition, Task};
@@ -68,7 +67,6 @@ pub(super) enum Ended {
 pub(super) struct Taker {
     pub(super) ingest: Ingest,
     pub(super) clock: Clock,
-    pub(super) standing: Arc<Standing>,
     pub(super) cutting: Cutting,
     pub(super) reads: Receiver<Read>,
     pub(super) asks: Sender<Ask>,
@@ -128,10 +126,6 @@ impl Taker {
     fn take(&mut self, polled: Polled) -> Result<(), source::Error> {
         match polled {
             Polled::Records(records) => {
-                let rated = self.standing.rated.lock().map(|mut rated| std::mem::take(&mut *rated)).unwrap_or_default();
-                for note in rated {
-                    self.ingest.note_rated(note);
-                }
                 let dead = self.ingest.push(&records, self.clock.now());
                 if let Some(newest) = self.ingest.newest_event() {
                     self.clock.saw(newest);

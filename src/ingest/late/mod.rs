@@ -7,40 +7,45 @@
 //! Feedback with an id replaces an earlier one with the same id, up to seven days before: what the replaced one had added, by its own time
 //! and by its answer's, is taken back. Which of two replaces the other is decided by time, then by position, as in the views, so the
 //! order in which they are read does not matter.
+//!
+//! An answer with feedback is counted as rated once. Whoever finds the first feedback counts it and leaves a note; what two counted at
+//! the same moment, or ingest again after it had forgotten, is taken back here, where all notes are read in the order of the log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
-use super::epoch::{AnswerIds, Epoch};
-use super::feedback::{observe_by_answer, own_group, polarity, rated_key};
-use super::rows::{FeedbackRow, Rows, Span};
+use super::epoch::{Epoch, Rated};
+use super::feedback::{by_answer, own_group, polarity, rated_note};
+use super::rows::{FeedbackRow, Rows};
 use super::settings::Settings;
 use crate::event::{Target, Text, Timestamp};
 use crate::join::{IdHash, IdHasher};
-use crate::measure::{Accumulator, Dimension, Group, billionths, measures, observe_feedback, observe_praise};
+use crate::measure::{Accumulator, Dimension, FEEDBACK_HORIZON_US, Group, billionths, measures, observe_feedback};
 
 /// After this long nobody expects an answer any more.
-const GIVE_UP_US: i64 = 7 * Timestamp::DAY_US;
+const GIVE_UP_US: i64 = FEEDBACK_HORIZON_US;
 
 /// Where a feedback was read: its identity.
 type Place = (String, i32, i64);
 
 /// An answer of some epoch, as its id file has it.
 #[derive(Clone, Copy, Debug)]
-pub struct LateAnswer<'a> {
+pub struct PastAnswer<'a> {
     /// End of the request.
     pub event_time: Timestamp,
     /// Its group.
     pub group: &'a Group,
-    /// Its request id as stored; empty for a note that an answer was rated.
+    /// Its request id as stored.
     pub request_id: &'a str,
-    /// The note's hash, or that of a repeat.
+    /// Hash of (topic, tenant, request id).
     pub repeat: u128,
     /// Hashes of its ids, in the order of `join::IdKind`.
     pub ids: &'a [Option<IdHash>; 5],
+    /// Its scorer and its score in hundredths.
+    pub scored: Option<(&'a Arc<str>, u8)>,
 }
 
 /// What is known of the feedback that holds under an id.
@@ -72,6 +77,7 @@ struct Found {
     event_time: Timestamp,
     group: Group,
     request_id: Arc<str>,
+    scored: Option<(Arc<str>, u8)>,
 }
 
 /// Feedback that waits.
@@ -82,8 +88,10 @@ pub struct Late {
     waiting: BTreeMap<Place, Waiting>,
     /// Who waits for an id, with the rank of the id in its target.
     by_id: HashMap<IdHash, Vec<(Place, usize)>>,
-    /// Notes that an answer was rated.
-    rated: BTreeSet<u128>,
+    /// Notes of answers that were counted as rated, with the answer's time.
+    rated: HashMap<u128, Timestamp>,
+    /// Answers that were counted once more: time and group.
+    counted_again: Vec<(Timestamp, Group)>,
     /// The feedback that holds, by its id.
     holders: HashMap<String, Holder>,
     /// Places of all feedback with an id that was looked at.
@@ -102,7 +110,8 @@ impl Late {
             hasher,
             waiting: BTreeMap::new(),
             by_id: HashMap::new(),
-            rated: BTreeSet::new(),
+            rated: HashMap::new(),
+            counted_again: Vec::new(),
             holders: HashMap::new(),
             seen: HashSet::new(),
             replaced: Vec::new(),
@@ -111,6 +120,7 @@ impl Late {
 
     /// Takes a row, in its newest revision, whose replacements are committed already.
     pub fn know(&mut self, row: FeedbackRow) {
+        self.note_counted(&row);
         let mut loser = None;
         self.hold(&row, |place, _| loser = Some(place.clone()));
         self.add(row);
@@ -151,8 +161,8 @@ impl Late {
             self.holders.insert(id.clone(), Holder { place, row: bare });
             return;
         };
-        let order = |row: &FeedbackRow| (row.event_time, row.source_offset);
-        let is_newer = order(row) >= order(&known.row);
+        let order = |row: &FeedbackRow, place: &Place| (row.event_time, row.source_offset, place.clone());
+        let is_newer = order(row, &place) >= order(&known.row, &known.place);
         let near = row.event_time.0.abs_diff(known.row.event_time.0) <= GIVE_UP_US.unsigned_abs();
         if known.place == place {
             known.row = bare;
@@ -166,9 +176,10 @@ impl Late {
         }
     }
 
-    /// What was settled stands in the log. Of feedback that nothing can replace any more, `now`, nothing is remembered.
-    pub fn committed(&mut self, now: Timestamp) {
+    /// What was settled stands in the log, with these rows. Of feedback that nothing can replace any more, `now`, nothing is remembered.
+    pub fn committed(&mut self, rows: Vec<FeedbackRow>, now: Timestamp) {
         self.replaced.clear();
+        self.counted_again.clear();
         let horizon = now.plus(-GIVE_UP_US - Timestamp::DAY_US);
         let Self { holders, seen, .. } = self;
         holders.retain(|_, holder| {
@@ -186,6 +197,27 @@ impl Late {
             .collect();
         for place in taken {
             self.forget(&place);
+        }
+        self.rated.retain(|_, event_time| *event_time >= horizon);
+        for row in rows {
+            self.note_counted(&row);
+            self.add(row);
+        }
+    }
+
+    /// Notes that the answer of a row was counted as rated by whoever found it.
+    fn note_counted(&mut self, row: &FeedbackRow) {
+        if let (Some(request_id), Some(at), "matched") = (&row.answer_request_id, row.answer_event_time, row.r#match.as_str())
+            && by_answer(None, row, at, None).is_in_time()
+        {
+            self.rated.insert(rated_note(&self.hasher, request_id, at), at);
+        }
+    }
+
+    /// Takes a note of ingest that it counted an answer as rated; each note once, in the order of the log.
+    pub fn counted(&mut self, note: u128, event_time: Timestamp, group: &Group) {
+        if self.rated.insert(note, event_time).is_some() {
+            self.counted_again.push((event_time, group.clone()));
         }
     }
 
@@ -220,7 +252,7 @@ impl Late {
     /// Whether anything waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.replaced.is_empty()
+        self.waiting.is_empty() && self.replaced.is_empty() && self.counted_again.is_empty()
     }
 
     /// Feedback that waits.
@@ -230,11 +262,7 @@ impl Late {
     }
 
     /// Looks at an answer: whoever waits for one of its ids remembers the last one at or before its own time.
-    pub fn offer(&mut self, answer: LateAnswer<'_>) {
-        if answer.ids.iter().all(Option::is_none) {
-            self.rated.insert(answer.repeat);
-            return;
-        }
+    pub fn offer(&mut self, answer: PastAnswer<'_>) {
         for id in answer.ids.iter().flatten() {
             for (place, rank) in self.by_id.get(id).map_or(&[][..], Vec::as_slice) {
                 let Some(waiting) = self.waiting.get_mut(place) else { continue };
@@ -246,8 +274,12 @@ impl Late {
                     || waiting.row.answer_request_id.as_deref() == Some(answer.request_id)
                         && waiting.row.answer_event_time == Some(answer.event_time);
                 if answer.event_time <= waiting.row.event_time && better && is_the_one {
-                    let found =
-                        Found { event_time: answer.event_time, group: answer.group.clone(), request_id: answer.request_id.into() };
+                    let found = Found {
+                        event_time: answer.event_time,
+                        group: answer.group.clone(),
+                        request_id: answer.request_id.into(),
+                        scored: answer.scored.map(|(scorer, hundredths)| (Arc::clone(scorer), hundredths)),
+                    };
                     waiting.found = Some((*rank, found));
                 }
             }
@@ -268,8 +300,10 @@ impl Late {
             u32::try_from(at).unwrap_or(u32::MAX)
         };
         let mut rows = Rows::default();
-        let mut ids = Vec::new();
-        let mut rated = BTreeSet::new();
+        let mut rated: BTreeMap<u128, Rated> = BTreeMap::new();
+        for (at, group) in &self.counted_again {
+            back.at(*at, number(group)).count(measures::ANSWER_RATED);
+        }
         for row in &self.replaced {
             let group = own_group(&self.settings, row);
             back.at(row.event_time, number(&group)).count(measures::FEEDBACK);
@@ -279,34 +313,21 @@ impl Late {
         }
         for waiting in self.waiting.values() {
             let mut row = waiting.row.clone();
-            if waiting.purpose == Purpose::TakeBack {
-                if let Some((_, found)) = &waiting.found {
-                    let scale = self.settings.feedback.get(&row.name).copied();
-                    observe_praise(polarity(scale, row.score), back.at(found.event_time, number(&found.group)));
-                    let named = number(&with_name(&found.group, &row.name));
-                    observe_by_answer(scale, row.score, back.at(found.event_time, named));
+            let into = if waiting.purpose == Purpose::TakeBack { &mut back } else { &mut accumulator };
+            if let Some((_, found)) = &waiting.found {
+                let (group, named) = (number(&found.group), number(&with_name(&found.group, &row.name)));
+                let note = rated_note(&self.hasher, &found.request_id, found.event_time);
+                if self.observe(&row, found, [group, named], into)
+                    && waiting.purpose == Purpose::Match
+                    && !self.rated.contains_key(&note)
+                    && rated.insert(note, Rated { event_time: found.event_time, group, note }).is_none()
+                {
+                    into.at(found.event_time, group).count(measures::ANSWER_RATED);
                 }
-                continue;
             }
             match &waiting.found {
+                _ if waiting.purpose == Purpose::TakeBack => continue,
                 Some((_, found)) => {
-                    let group = number(&found.group);
-                    let note = rated_key(&self.hasher, &found.request_id);
-                    if !self.rated.contains(&note) && rated.insert(note) {
-                        accumulator.at(found.event_time, group).count(measures::ANSWER_RATED);
-                        let nothing = Span::new(0, 0);
-                        ids.push(AnswerIds {
-                            event_time: found.event_time,
-                            group,
-                            request_id: nothing,
-                            repeat: note,
-                            ids: [None; 5],
-                        });
-                    }
-                    let scale = self.settings.feedback.get(&row.name).copied();
-                    observe_praise(polarity(scale, row.score), accumulator.at(found.event_time, group));
-                    let named = number(&with_name(&found.group, &row.name));
-                    observe_by_answer(scale, row.score, accumulator.at(found.event_time, named));
                     "matched".clone_into(&mut row.r#match);
                     row.answer_request_id = Some(found.request_id.to_string());
                     row.answer_event_time = Some(found.event_time);
@@ -318,7 +339,22 @@ impl Late {
             rows.feedback.push(row);
         }
         let partials = accumulator.take(groups).less(&back.take(Vec::new()));
-        Epoch { rows, partials, ids, ..Epoch::default() }
+        Epoch { rows, partials, rated: rated.into_values().collect(), ..Epoch::default() }
+    }
+
+    /// Adds a feedback by its answer's time, in the answer's group without and with its name; whether it counts there.
+    fn observe(&self, row: &FeedbackRow, found: &Found, [group, named]: [u32; 2], into: &mut Accumulator) -> bool {
+        let scale = self.settings.feedback.get(&row.name).copied();
+        let feedback = by_answer(scale, row, found.event_time, found.scored.as_ref().map(|(_, hundredths)| *hundredths));
+        if !feedback.is_in_time() {
+            return false;
+        }
+        feedback.observe(into.at(found.event_time, group));
+        feedback.observe_named(into.at(found.event_time, named));
+        if let Some((scorer, _)) = found.scored.as_ref().filter(|_| feedback.is_label()) {
+            feedback.observe_scored(into.of_scorer(scorer).at(found.event_time, group));
+        }
+        true
     }
 
     fn forget(&mut self, place: &Place) {

@@ -22,10 +22,17 @@ fn pending(offset: i64, at: i64, request_id: Option<&str>, conversation: Option<
     }
 }
 
+/// Answers were scored by two scorers.
+fn scorer(request_id: &str) -> Arc<str> {
+    if request_id.ends_with('1') { "s1" } else { "s2" }.into()
+}
+
 fn offer(late: &mut Late, at: i64, request_id: &str, conversation: &str) {
     let hasher = late.hasher;
     let ids = [Some(hasher.id(IdKind::Request, request_id)), None, None, None, Some(hasher.id(IdKind::Conversation, conversation))];
-    late.offer(LateAnswer { event_time: Timestamp(at), group: &Group::default(), request_id, repeat: 0, ids: &ids });
+    let scorer = scorer(request_id);
+    let scored = Some((&scorer, 73));
+    late.offer(PastAnswer { event_time: Timestamp(at), group: &Group::default(), request_id, repeat: 0, ids: &ids, scored });
 }
 
 #[test]
@@ -38,7 +45,7 @@ fn the_last_answer_of_a_conversation_before_the_feedback_is_found_once() {
     let epoch = late.settle(Timestamp(200));
     let row = &epoch.rows.feedback[0];
     assert_eq!((row.r#match.as_str(), row.answer_request_id.as_deref(), row.revision), ("matched", Some("b"), 1));
-    assert_eq!(epoch.ids.len(), 1);
+    assert_eq!(epoch.rated.len(), 1);
     let rated: u64 = epoch.partials.rows.iter().filter(|row| row.measure == measures::ANSWER_RATED).map(|row| row.partial.n).sum();
     assert_eq!(rated, 1);
     late.add(epoch.rows.feedback[0].clone());
@@ -85,18 +92,25 @@ fn as_read(row: &FeedbackRow) -> PartialSet {
     accumulator.at(row.event_time, 0).count(measures::FEEDBACK);
     observe_feedback(row.score.map(billionths), polarity(scale, row.score), accumulator.at(row.event_time, 1));
     if let (Some(at), "matched") = (row.answer_event_time, row.r#match.as_str()) {
-        observe_praise(polarity(scale, row.score), accumulator.at(at, 2));
-        observe_by_answer(scale, row.score, accumulator.at(at, 3));
+        let feedback = by_answer(scale, row, at, Some(73));
+        feedback.observe(accumulator.at(at, 2));
+        feedback.observe_named(accumulator.at(at, 3));
+        feedback.observe_scored(accumulator.of_scorer(&scorer(row.answer_request_id.as_deref().unwrap())).at(at, 2));
     }
     accumulator.take(groups)
 }
 
+type Cell = (Group, Timestamp, crate::measure::Measure, Option<Arc<str>>);
+
 /// Everything added up, without what was taken back whole; and without least and greatest values, which cannot be taken back.
-fn added_up(sets: &[PartialSet]) -> BTreeMap<(Group, Timestamp, crate::measure::Measure), Partial> {
+fn added_up(sets: &[PartialSet]) -> BTreeMap<Cell, Partial> {
     let mut sums: BTreeMap<_, Partial> = BTreeMap::new();
     for set in sets {
-        for row in set.rows.iter().filter(|row| row.measure != measures::ANSWER_RATED) {
-            sums.entry((set.groups[row.group as usize].clone(), row.pane, row.measure)).or_default().merge(&row.partial);
+        let of_scorers = set.of_scorers.iter().flat_map(|(scorer, rows)| rows.iter().map(|row| (row, Some(scorer.clone()))));
+        let plain = set.rows.iter().filter(|row| row.measure != measures::ANSWER_RATED).map(|row| (row, None));
+        for (row, scorer) in plain.chain(of_scorers) {
+            let key = (set.groups[row.group as usize].clone(), row.pane, row.measure, scorer);
+            sums.entry(key).or_default().merge(&row.partial);
         }
     }
     sums.retain(|_, sum| !sum.is_nothing());

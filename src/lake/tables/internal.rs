@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::file::Part;
 use crate::event::Timestamp;
-use crate::ingest::Epoch;
-use crate::join::IdHash;
+use crate::ingest::{Epoch, PastAnswer, Rated};
+use crate::join::{IdHash, Scored};
 use crate::lake::Error;
 use crate::measure::{Group, PartialSet};
 
@@ -17,7 +17,7 @@ pub(in crate::lake) const PARTIALS: &str = "_partials";
 /// Name of the ids among an entry's files.
 pub(in crate::lake) const IDS: &str = "_ids";
 /// First bytes of ids, with the version of the form.
-const IDS_MAGIC: &[u8; 4] = b"GWI1";
+const IDS_MAGIC: &[u8; 4] = b"GWI2";
 /// Fast: the streams are written once and read once.
 const ZSTD_LEVEL: i32 = 1;
 /// An object that claims to be larger is damaged.
@@ -28,8 +28,30 @@ const MAX_BYTES: usize = 1 << 30;
 pub struct Ids {
     /// Groups that occur.
     pub groups: Vec<Group>,
+    /// Scorers of the answers' scores.
+    pub scorers: Vec<Arc<str>>,
     /// The answers, in the order they were read.
     pub answers: Vec<Answer>,
+    /// Answers that were counted as rated.
+    pub rated: Vec<Rated>,
+    /// Hashes by which repeats of feedback are known, with its time.
+    pub repeats: Vec<(u128, Timestamp)>,
+}
+
+impl Ids {
+    /// The answers as those who look for one need them.
+    pub fn past(&self) -> impl Iterator<Item = PastAnswer<'_>> {
+        self.answers.iter().filter_map(|answer| {
+            Some(PastAnswer {
+                event_time: answer.event_time,
+                group: self.groups.get(answer.group as usize)?,
+                request_id: &answer.request_id,
+                repeat: answer.repeat,
+                ids: &answer.ids,
+                scored: answer.scored.and_then(|scored| Some((self.scorers.get(usize::from(scored.scorer))?, scored.hundredths))),
+            })
+        })
+    }
 }
 
 /// One answer by its ids.
@@ -45,11 +67,16 @@ pub struct Answer {
     pub repeat: u128,
     /// Hashes of the ids, in the order of `join::IdKind`.
     pub ids: [Option<IdHash>; 5],
+    /// Its score, by a scorer of [`Ids::scorers`].
+    pub scored: Option<Scored>,
 }
+
+/// The bit beside those of the ids that says whether there is a score.
+const HAS_SCORE: u8 = 1 << 5;
 
 /// The partials' object, if there are any.
 pub(in crate::lake) fn partials(set: &PartialSet) -> Result<Option<Part>, Error> {
-    if set.rows.is_empty() {
+    if set.is_empty() {
         return Ok(None);
     }
     let bytes = compress(PARTIALS, &set.to_bytes())?;
@@ -58,28 +85,46 @@ pub(in crate::lake) fn partials(set: &PartialSet) -> Result<Option<Part>, Error>
 
 /// The ids' object, if there are any.
 pub(super) fn ids(epoch: &Epoch) -> Result<Option<Part>, Error> {
-    if epoch.ids.is_empty() {
+    let count = epoch.ids.len() + epoch.rated.len() + epoch.repeats.len();
+    if count == 0 {
         return Ok(None);
     }
     let text = epoch.rows.interactions.text.as_str();
     let mut writer = Writer(IDS_MAGIC.to_vec());
     writer.groups(&epoch.partials.groups);
+    writer.unsigned(epoch.scorers.len() as u64);
+    for scorer in &epoch.scorers {
+        writer.string(scorer);
+    }
     writer.unsigned(epoch.ids.len() as u64);
     let mut time = 0;
     for answer in &epoch.ids {
-        writer.signed(answer.event_time.0.wrapping_sub(time));
-        time = answer.event_time.0;
+        writer.time(answer.event_time, &mut time);
         writer.unsigned(u64::from(answer.group));
         writer.string(answer.request_id.of(text));
         writer.0.extend_from_slice(&answer.repeat.to_le_bytes());
         let known = answer.ids.iter().enumerate().fold(0, |mask, (at, id)| mask | u8::from(id.is_some()) << at);
-        writer.0.push(known);
+        writer.0.push(if answer.scored.is_some() { known | HAS_SCORE } else { known });
         for id in answer.ids.iter().flatten() {
             writer.0.extend_from_slice(&id.get().to_le_bytes());
         }
+        if let Some(Scored { scorer, hundredths }) = answer.scored {
+            writer.0.extend_from_slice(&[scorer, hundredths]);
+        }
+    }
+    writer.unsigned(epoch.rated.len() as u64);
+    for rated in &epoch.rated {
+        writer.time(rated.event_time, &mut time);
+        writer.unsigned(u64::from(rated.group));
+        writer.0.extend_from_slice(&rated.note.to_le_bytes());
+    }
+    writer.unsigned(epoch.repeats.len() as u64);
+    for (repeat, at) in &epoch.repeats {
+        writer.time(*at, &mut time);
+        writer.0.extend_from_slice(&repeat.to_le_bytes());
     }
     let bytes = compress(IDS, &writer.0)?;
-    Ok(Some(Part::new(IDS, String::new(), epoch.ids.len(), bytes)))
+    Ok(Some(Part::new(IDS, String::new(), count, bytes)))
 }
 
 /// Reads partials back.
@@ -97,11 +142,12 @@ pub(in crate::lake) fn decode_ids(path: &str, bytes: &[u8]) -> Result<Ids, Error
 fn read_ids(reader: &mut Reader<'_>) -> Option<Ids> {
     reader.magic(*IDS_MAGIC)?;
     let groups = reader.groups()?;
+    let scorers: Vec<Arc<str>> = (0..reader.count()?).map(|_| reader.string().map(Arc::from)).collect::<Option<_>>()?;
     let count = reader.count()?;
     let mut answers = Vec::with_capacity(count);
     let mut time = 0_i64;
     for _ in 0..count {
-        time = time.wrapping_add(reader.signed()?);
+        let event_time = reader.time(&mut time)?;
         let group = reader.index(groups.len())?;
         let request_id = reader.string()?.to_owned();
         let repeat = reader.hash()?;
@@ -112,9 +158,25 @@ fn read_ids(reader: &mut Reader<'_>) -> Option<Ids> {
                 *id = Some(IdHash::new(reader.hash()?)?);
             }
         }
-        answers.push(Answer { event_time: Timestamp(time), group, request_id, repeat, ids });
+        let scored = if known & HAS_SCORE == 0 {
+            None
+        } else {
+            let scorer = reader.byte().filter(|scorer| usize::from(*scorer) < scorers.len())?;
+            Some(Scored { scorer, hundredths: reader.byte()? })
+        };
+        answers.push(Answer { event_time, group, request_id, repeat, ids, scored });
     }
-    Some(Ids { groups, answers })
+    let mut rated = Vec::new();
+    for _ in 0..reader.count()? {
+        let event_time = reader.time(&mut time)?;
+        rated.push(Rated { event_time, group: reader.index(groups.len())?, note: reader.hash()? });
+    }
+    let mut repeats = Vec::new();
+    for _ in 0..reader.count()? {
+        let at = reader.time(&mut time)?;
+        repeats.push((reader.hash()?, at));
+    }
+    Some(Ids { groups, scorers, answers, rated, repeats })
 }
 
 fn compress(table: &str, bytes: &[u8]) -> Result<Vec<u8>, Error> {
@@ -149,6 +211,12 @@ impl Writer {
 
     fn signed(&mut self, value: i64) {
         self.unsigned(((value << 1) ^ (value >> 63)).cast_unsigned());
+    }
+
+    /// A time as its distance from the one before.
+    fn time(&mut self, time: Timestamp, before: &mut i64) {
+        self.signed(time.0.wrapping_sub(*before));
+        *before = time.0;
     }
 
     fn string(&mut self, text: &str) {
@@ -206,6 +274,11 @@ impl<'a> Reader<'a> {
     fn signed(&mut self) -> Option<i64> {
         let zigzag = self.unsigned()?;
         Some((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
+    }
+
+    fn time(&mut self, before: &mut i64) -> Option<Timestamp> {
+        *before = before.wrapping_add(self.signed()?);
+        Some(Timestamp(*before))
     }
 
     /// A number of items, each of at least one byte: no more than there are bytes, so that a damaged count allocates little.

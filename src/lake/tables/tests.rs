@@ -10,10 +10,10 @@ use crate::alert::Transition;
 use crate::evaluate::{MetricRow, ValueStatus};
 use crate::event::Timestamp;
 use crate::ingest::{
-    AnswerIds, Cells, ContextRow, Epoch, FeedbackRow, INTEGER_COLUMNS, Interaction, PipelineRow, RejectRow, SCORE_COLUMNS,
+    AnswerIds, Cells, ContextRow, Epoch, FeedbackRow, INTEGER_COLUMNS, Interaction, PipelineRow, Rated, RejectRow, SCORE_COLUMNS,
     SYMBOL_COLUMNS, SentenceRow, Span, TEXT_COLUMNS, column,
 };
-use crate::join::IdHash;
+use crate::join::{IdHash, Scored};
 use crate::measure::{Group, Measure, Partial, PartialRow, PartialSet};
 
 fn read(part: &Part) -> RecordBatch {
@@ -225,7 +225,7 @@ fn analysts_types_are_few_and_every_column_has_a_meaning() {
 fn partials_come_back_as_they_were_and_never_from_damaged_bytes() {
     let partial = Partial { n: 2, sum: -7, sum_sq: 1 << 80, min: -9, max: 2, hist: vec![(3, 2)], ..Partial::default() };
     let rows = vec![PartialRow { pane: Timestamp(Timestamp::DAY_US), group: 0, measure: Measure(1), partial }];
-    let set = PartialSet { scorer: Some(Arc::from("s1")), groups: vec![Group::default()], rows };
+    let set = PartialSet { scorer: Some(Arc::from("s1")), groups: vec![Group::default()], rows, ..PartialSet::default() };
     let part = internal::partials(&set).unwrap().unwrap();
     assert_eq!(super::decode_partials("p", &part.bytes).unwrap(), set);
     for cut in 0..part.bytes.len() {
@@ -239,13 +239,19 @@ fn ids_come_back_as_they_were() {
     epoch.partials.groups = vec![Group::default()];
     let span = epoch.rows.interactions.rows[2].texts[0].unwrap();
     let ids = [Some(IdHash::MAX), None, IdHash::new(3), None, Some(IdHash::MIN)];
-    epoch.ids = vec![AnswerIds { event_time: Timestamp(-5), group: 0, request_id: span, repeat: 1 << 100, ids }; 2];
+    epoch.ids = vec![AnswerIds { event_time: Timestamp(-5), group: 0, request_id: span, repeat: 1 << 100, ids, scored: None }; 2];
+    epoch.scorers = vec!["s1".into()];
+    epoch.ids[1].scored = Some(Scored { scorer: 0, hundredths: 73 });
+    epoch.rated = vec![Rated { event_time: Timestamp(7), group: 0, note: 5 }];
+    epoch.repeats = vec![(1 << 90, Timestamp(-9))];
     let part = internal::ids(&epoch).unwrap().unwrap();
     let back = super::decode_ids("i", &part.bytes).unwrap();
     assert_eq!((back.answers.len(), back.groups.len()), (2, 1));
     let answer = &back.answers[1];
     assert_eq!((answer.request_id.as_str(), answer.repeat, answer.ids), ("dritt €", 1 << 100, ids));
     assert_eq!(answer.event_time, Timestamp(-5));
+    assert_eq!(back.past().map(|answer| answer.scored).collect::<Vec<_>>(), [None, Some((&Arc::from("s1"), 73))]);
+    assert_eq!((back.rated, back.repeats), (epoch.rated, epoch.repeats));
 }
 
 #[test]

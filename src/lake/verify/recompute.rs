@@ -273,7 +273,6 @@ impl Day {
                     name,
                     score: score.map(billionths),
                     polarity: polarity(scales.get(name).copied(), score),
-                    answer: None,
                 });
             }
         }

@@ -233,6 +233,13 @@ pub enum Value {
         /// Which part of the difference.
         part: Part,
     },
+    /// Share of the feedback on answers that is expected to have come.
+    Maturity {
+        /// Time that feedback takes.
+        delay: Measure,
+        /// What feedback is about.
+        of: Measure,
+    },
     /// A signal of the service itself.
     Service(Signal),
 }
@@ -307,6 +314,7 @@ impl Metric {
             | Value::Ratio { .. }
             | Value::Composed(_)
             | Value::Age(_)
+            | Value::Maturity { .. }
             | Value::Service(_) => None,
         }
     }
@@ -397,6 +405,7 @@ impl Value {
             Self::Ratio { over, under } => [of(over), of(under)].concat(),
             Self::Drift { of, .. } => vec![*of],
             Self::Change { over, .. } => over.measures(),
+            Self::Maturity { delay, of } => vec![*delay, *of],
             Self::Service(_) => Vec::new(),
         }
     }

@@ -57,6 +57,7 @@ enum RawValue {
     Composed(RawComposed),
     Drift(RawDrift),
     Change(RawChange),
+    Maturity(RawMaturity),
     Service(Signal),
 }
 
@@ -95,6 +96,13 @@ struct RawRatio {
 struct RawDrift {
     of: String,
     statistic: Statistic,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMaturity {
+    delay: String,
+    of: String,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +182,7 @@ impl RawValue {
             Self::Composed(composed) => Value::Composed(composed.check(measure)?),
             Self::Drift(drift) => drift.check()?,
             Self::Change(change) => change.check(known)?,
+            Self::Maturity(raw) => Value::Maturity { delay: measure(&raw.delay)?, of: measure(&raw.of)? },
             Self::Service(signal) => Value::Service(signal),
         })
     }
