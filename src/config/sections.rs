@@ -465,7 +465,7 @@ section! {
         /// Deepest nesting of a record.
         depth: u64 = 32 in 4..100,
         /// Passages per request.
-        contexts: u64 = 256 in 1..10_000,
+        contexts: u64 = 4_096 in 1..10_000,
         /// Items of any other list, and attributes, per event.
         items: u64 = 1_024 in 1..100_000,
         /// Numbers of an embedding.

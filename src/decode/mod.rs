@@ -49,7 +49,7 @@ impl Default for Limits {
         Self {
             max_bytes: 1 << 20,
             max_depth: 32,
-            max_contexts: 256,
+            max_contexts: 4_096,
             max_items: 1_024,
             max_embedding: 16_384,
             max_name_bytes: 1_024,

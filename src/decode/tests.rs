@@ -228,7 +228,7 @@ fn sizes_are_limited() {
     let large = vec![b' '; 50 << 20];
     let refused = decode(&large, None, &limits).expect_err("too large");
     assert_eq!((refused.reason, refused.detail.contains("52428800")), (Reason::TooLarge, true));
-    refuses(&format!("\"contexts\":[{}{{}}]", "{},".repeat(256)), Reason::TooLarge, &["contexts", "256"]);
+    refuses(&format!("\"contexts\":[{}{{}}]", "{},".repeat(4_096)), Reason::TooLarge, &["contexts", "4096"]);
     refuses(&format!("\"embedding\":[{}0]", "0,".repeat(16_384)), Reason::TooLarge, &["embedding"]);
     refuses(&format!("\"tenant\":\"{}\"", "x".repeat(1_025)), Reason::TooLarge, &["tenant", "1025"]);
     let many: Vec<String> = (0..1_025).map(|n| format!("\"k{n}\":0")).collect();
