@@ -38,8 +38,6 @@ const REQUEST_DIMENSIONS: [Dimension; 7] = [
 ];
 /// The metric that every request counts in.
 const REQUESTS: &str = "requests";
-/// End of the names of metrics by the time of the answer.
-const BY_ANSWER: &str = "_by_answer";
 
 /// Metric, window, its length, group, scorer.
 type Key = (Arc<str>, Timestamp, i64, Group, Option<Arc<str>>);
@@ -288,7 +286,8 @@ fn place((metric, start, window_s, group, _): &Key) -> String {
 fn is_comparable(metric: &Metric, no_scales: bool) -> bool {
     let counts_records = metric.measures.iter().any(|measure| measures::is_ledger(*measure));
     let from_rows = !counts_records && !matches!(metric.value, Value::Age(_) | Value::Service(_));
-    let feedback = metric.inputs == Inputs::of(Input::Feedback) && !no_scales && !metric.name.ends_with(BY_ANSWER);
+    let is_by_answer = metric.measures.iter().any(|measure| measures::is_by_answer(*measure));
+    let feedback = metric.inputs == Inputs::of(Input::Feedback) && !no_scales && !is_by_answer;
     from_rows && (metric.inputs == Inputs::of(Input::Gateway) || feedback)
 }
 
