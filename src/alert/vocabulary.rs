@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Input;
 use crate::measure::registry::Value;
-use crate::measure::{self, Dimension, Registry, measures};
+use crate::measure::{self, Dimension, Edges, Registry, measures};
 
 /// How a metric's numbers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,8 @@ fn described(metric: &measure::Metric) -> Metric {
         Value::Service(_) => Vec::new(),
         _ if metric.measures.iter().any(|measure| measures::is_ledger(*measure)) => Vec::new(),
         Value::Age(_) | Value::AgeSince { .. } => vec![Dimension::Tenant, Dimension::App, Dimension::Index],
+        // Words are kept no finer.
+        Value::Drift { of, .. } if of.info().edges == Edges::Words => vec![Dimension::Tenant, Dimension::App],
         _ => Dimension::ALL.into_iter().filter(|dimension| has(metric, *dimension)).collect(),
     };
     Metric { name: metric.name.to_string(), unit, scale, dimensions }

@@ -7,7 +7,7 @@ use super::change::CHANGE;
 use super::comparison::DRIFT;
 use super::maturity::first_user;
 use super::pane::{Block, Histograms, Series, sum};
-use super::plan::bit;
+use super::plan::{bit, is_bulky};
 use super::state::{DAILY, State};
 use super::{MetricRow, publish::Scope};
 use crate::event::{Input, Timestamp};
@@ -46,6 +46,9 @@ pub(super) const SKIP_AFTER_US: i64 = 8 * Timestamp::DAY_US;
 
 /// Days that are compared, or compared with, stay for so long beyond the memory of hours.
 const DAYS_KEPT_US: i64 = 8 * Timestamp::DAY_US;
+
+/// Quarters of bulky measures stay for so long.
+const BULKY_QUARTERS_US: i64 = 8 * Timestamp::HOUR_US;
 
 impl State {
     /// Closes everything that the watermarks allow and publishes it; first what late events changed. Calls `at_tick` after each
@@ -123,7 +126,9 @@ impl State {
                 if let Some(((series, _), _)) = run.first() {
                     let block = Block::new(run.iter().map(|((_, group), partial)| (*group, partial)));
                     let by_app = self.block_by_app(&block, start);
-                    self.kept.levels[0].put(start, *series, block);
+                    if !is_bulky(series.measure()) {
+                        self.kept.levels[0].put(start, *series, block);
+                    }
                     self.kept.apps[0].put(start, *series, by_app);
                 }
             }
@@ -136,6 +141,12 @@ impl State {
             if end == end.floor(window.us()) {
                 self.roll_up(input, below, window, end);
             }
+        }
+        if input == Input::Gateway && end == end.floor(Window::Quarter.us()) {
+            let bulky = |series: Series| is_bulky(series.measure());
+            self.kept.apps[0].forget_series(end.plus(-Window::Quarter.us()), end, bulky);
+            let long_ago = end.plus(-BULKY_QUARTERS_US);
+            self.kept.apps[1].forget_series(long_ago.plus(-Window::Quarter.us()), long_ago, bulky);
         }
         if input == Input::Gateway && end == end.floor(Timestamp::DAY_US) {
             self.roll_up_day(end);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::derive::{Derived, of_values};
-use super::drift::{Cosine, Drift, Nulls, Reference, Shape, adjusted, cosine, drift, nulls};
+use super::drift::{Cosine, Drift, Nulls, Reference, Shape, Words, adjusted, cosine, drift, nulls, words};
 use super::interval;
 use super::pane::{Block, Histograms, Series, sum};
 use super::plan::bit;
@@ -23,6 +23,7 @@ pub(super) struct Found {
     pub(super) drift: Option<Drift>,
     nulls: Nulls,
     cosine: Option<Cosine>,
+    words: Option<Words>,
     reference_n: u64,
     /// p, adjusted for the number of series.
     screened: Option<f64>,
@@ -37,6 +38,7 @@ impl Found {
             drift: drift(of, window, reference),
             nulls: nulls(window, reference),
             cosine: if of.info().edges == Edges::Vector { cosine(window, reference) } else { None },
+            words: if of.info().edges == Edges::Words { words(window, reference) } else { None },
             reference_n: reference.n,
             screened: None,
         }
@@ -67,6 +69,10 @@ impl Found {
             derived.expected = self.cosine.map(|cosine| cosine.expected);
             derived.status = self.cosine.is_none().then_some(ValueStatus::Thin);
             return Some(derived);
+        }
+        if let Some(words) = self.words {
+            derived.expected = Some(words.expected);
+            (derived.observation.value, derived.observation.p, derived.status) = (Some(words.js), Some(words.p), None);
         }
         let Some(drift) = self.drift else { return Some(derived) };
         let (value, p) = match (statistic, drift.shape) {

@@ -192,7 +192,7 @@ pub(super) fn of_values(measure: Measure, partial: &Partial) -> Derived {
     let scale = info.scale as f64;
     let n = partial.n;
     let mut seen = Observation { n, bad_n: partial.bad_n, n_null: partial.n_null, ..Observation::default() };
-    let is_number = ![Edges::Category, Edges::Vector].contains(&info.edges);
+    let is_number = info.edges.are_of_values() || info.edges == Edges::None;
     if n > 0 && is_number && !measures::is_corrected(measure) {
         seen.min = Some(partial.min as f64 / scale);
         seen.max = Some(partial.max as f64 / scale);

@@ -250,6 +250,19 @@ impl Level {
         }
     }
 
+    /// Forgets some series of panes with `from <= start < to`.
+    pub(super) fn forget_series(&mut self, from: Timestamp, to: Timestamp, unwanted: impl Fn(Series) -> bool) {
+        for (_, blocks) in self.panes.range_mut(from..to.max(from)) {
+            blocks.retain(|series, block| {
+                let forgotten = unwanted(*series);
+                if forgotten {
+                    self.bytes -= block.bytes();
+                }
+                !forgotten
+            });
+        }
+    }
+
     /// Start of the oldest pane.
     pub(super) fn first(&self) -> Option<Timestamp> {
         self.panes.keys().next().copied()

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use crate::measure::registry::Value;
-use crate::measure::{Inputs, Measure, Registry, Window, measures};
+use crate::measure::{Edges, Inputs, Measure, Registry, Window, measures};
+
+/// Measures whose sums are large: minutes of them are forgotten once their quarter has closed, and they are kept by tenant and
+/// application only.
+pub(super) fn is_bulky(measure: Measure) -> bool {
+    measure.info().edges == Edges::Words
+}
 
 /// A set of measures.
 pub(super) type MeasureSet = u128;

@@ -13,6 +13,7 @@ use super::derive::{Cells, Derived, derive, fraction};
 use super::dispersion::{Between, has_interval, stretch_us, widen};
 use super::groups::{Groups, Key};
 use super::pane::{Block, Histograms, Level, Series, sum};
+use super::plan::is_bulky;
 use super::state::State;
 use super::{Filter, Keep, Labels, Observation, Query, Tick};
 use crate::event::{Input, Timestamp};
@@ -196,6 +197,12 @@ impl State {
         from: Timestamp,
         to: Timestamp,
     ) -> Vec<(Labels, Observation)> {
+        let (from, to) = if is_bulky(of) {
+            let step = if to.0 - from.0 > Timestamp::HOUR_US { Timestamp::HOUR_US } else { Window::Quarter.us() };
+            (from.floor(step), to.floor(step))
+        } else {
+            (from, to)
+        };
         let tuples = Tuples::new(self, query);
         let series = self.newest_series(of);
         let places = tuples.labels.len();

@@ -9,7 +9,7 @@ use super::freshness::Freshness;
 use super::groups::Groups;
 use super::maturity::Cohorts;
 use super::pane::{Level, OpenPane, Series};
-use super::plan::{MeasureSet, Plan, bit};
+use super::plan::{MeasureSet, Plan, bit, is_bulky};
 use super::served::Versions;
 use super::service::Service;
 use super::watermark::Watermark;
@@ -273,7 +273,18 @@ impl State {
                     beyond_memory = true;
                     continue;
                 }
-                if window < Window::Day {
+                if is_bulky(series.measure()) {
+                    let quarter_end = start.floor(Window::Quarter.us()).plus(Window::Quarter.us());
+                    let is_kept = match window {
+                        Window::Minute => quarter_end > closed,
+                        Window::Quarter | Window::Hour => true,
+                        Window::Day => false,
+                    };
+                    if is_kept {
+                        let by_app = self.by_app(&cells, start);
+                        self.kept.apps[window as usize].add(start, series, &by_app);
+                    }
+                } else if window < Window::Day {
                     self.kept.levels[window as usize].add(start, series, &cells);
                     let by_app = self.by_app(&cells, start);
                     self.kept.apps[window as usize].add(start, series, &by_app);

@@ -19,7 +19,8 @@ use crate::log::{Entry, Kind};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
     Accumulator, Answer, AnswerFeedback, AnswerState, Category, Dimension, Embedding, EndedRun, Fate, Group, Inputs, Ledger,
-    Measure, Metric, Partial, PartialRow, PartialSet, Polarity, Registry, StatusClass, Window, measures, observe_feedback,
+    Measure, Metric, Partial, PartialRow, PartialSet, Polarity, Registry, StatusClass, Vocabulary, Window, measures,
+    observe_feedback,
 };
 
 /// Adds events to a recomputation from stored rows.
@@ -178,6 +179,10 @@ fn answers(placed: &Placed) -> Vec<Answer> {
         language: Category::of(["en", "de", Group::OTHER][copy as usize % 3]),
         embedding: Embedding::parse(&format!("[1, {}, {latency_us}e-7]", copy % 3)),
         prediction: Category::of(if latency_us % 2 == 0 { "yes" } else { "no" }),
+        words: [
+            None,
+            Vocabulary::of(["refund the invoice", "reset my password", "42"][(copy + u32::from(latency_us % 2 == 0)) as usize % 3]),
+        ],
         ..Answer::new(*status)
     };
     (0..*copies).map(answer).collect()

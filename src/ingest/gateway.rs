@@ -16,7 +16,7 @@ use crate::event::{Attribute, Context, GatewayLog, Outcome, SafetyStage, Text, U
 use crate::join::{IdKind, Scored};
 use crate::measure::classification::Classified;
 use crate::measure::{
-    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Fate, Priceable, Prices, billionths, hundredths,
+    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Fate, Priceable, Prices, Vocabulary, billionths, hundredths,
     micros_from_ms, observe_classified, observe_safety, status_class,
 };
 use crate::score::{self, Score};
@@ -40,6 +40,7 @@ const SCORER: usize = column(&SYMBOL_COLUMNS, "scorer");
 const LANGUAGE: usize = column(&SYMBOL_COLUMNS, "language");
 const ANSWER_LENGTH: usize = column(&INTEGER_COLUMNS, "answer_length_tokens");
 const PROMPT_LENGTH: usize = column(&INTEGER_COLUMNS, "prompt_length_tokens");
+const PROMPT: usize = column(&TEXT_COLUMNS, "prompt");
 const RESPONSE: usize = column(&TEXT_COLUMNS, "response");
 const REFERENCE: usize = column(&TEXT_COLUMNS, "reference");
 const PREDICTION: usize = column(&TEXT_COLUMNS, "prediction");
@@ -113,6 +114,7 @@ impl Work {
                 self.attributes(&log.attributes, storage)?.map(Cow::Owned),
             ],
             contexts,
+            storage,
         })
     }
 
@@ -343,6 +345,7 @@ impl Work {
             language: if scored { self.scores.language.and_then(Category::of) } else { None },
             prediction: texts.get("prediction").and_then(Category::of),
             embedding: log.embedding.and_then(|embedding| Embedding::parse(embedding.get())),
+            words: texts.words(),
         }
         .observe(&mut cells);
         observe_safety(&log.safety, &mut cells);
@@ -377,6 +380,7 @@ impl Work {
 struct Texts<'e> {
     columns: [Option<Cow<'e, str>>; TEXT_COLUMNS.len()],
     contexts: Vec<RedactedContext<'e>>,
+    storage: TextStorage,
 }
 
 struct RedactedContext<'e> {
@@ -393,6 +397,11 @@ impl Texts<'_> {
     fn get(&self, name: &str) -> Option<&str> {
         let at = TEXT_COLUMNS.iter().position(|column| *column == name)?;
         self.columns.get(at)?.as_deref()
+    }
+
+    /// The words of prompt and answer, where text is stored: what is not kept is not counted either.
+    fn words(&self) -> [Option<Vocabulary>; 2] {
+        if self.storage == TextStorage::Full { [PROMPT, RESPONSE].map(|at| Vocabulary::of(self.at(at)?)) } else { [None; 2] }
     }
 }
 

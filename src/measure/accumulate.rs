@@ -10,7 +10,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::{
-    COMPONENTS, Category, Edges, Embedding, Group, Measure, Partial, PartialRow, PartialSet, histogram::HistogramSum, measures,
+    BUCKETS, COMPONENTS, Category, Edges, Embedding, Group, Measure, Partial, PartialRow, PartialSet, Vocabulary,
+    histogram::HistogramSum, measures,
 };
 use crate::event::Timestamp;
 
@@ -27,7 +28,7 @@ struct Cell {
     n: u32,
     n_null: u32,
     bad_n: u32,
-    /// Newest chunk of noted bins, or its vector, plus one; 0 for none.
+    /// Newest chunk of noted bins, or its vector or texts, plus one; 0 for none.
     chunk: u32,
 }
 
@@ -53,6 +54,7 @@ pub struct Accumulator {
     chunks: Vec<Chunk>,
     vectors: Vec<[u32; COMPONENTS]>,
     of_scorers: BTreeMap<Arc<str>, Self>,
+    texts: Vec<[u32; BUCKETS]>,
 }
 
 /// The sums of one (pane, group), to which an event adds its values.
@@ -62,6 +64,7 @@ pub struct CellsAt<'a> {
     cells: &'a mut Vec<Cell>,
     chunks: &'a mut Vec<Chunk>,
     vectors: &'a mut Vec<[u32; COMPONENTS]>,
+    texts: &'a mut Vec<[u32; BUCKETS]>,
 }
 
 impl Accumulator {
@@ -76,8 +79,8 @@ impl Accumulator {
             self.places.push([0; measures::COUNT]);
             self.keys.len() as u32 - 1
         });
-        let Self { places, cells, chunks, vectors, .. } = self;
-        CellsAt { place: &mut places[number as usize], cells, chunks, vectors }
+        let Self { places, cells, chunks, vectors, texts, .. } = self;
+        CellsAt { place: &mut places[number as usize], cells, chunks, vectors, texts }
     }
 
     /// The sums of what feedback adds to answers of that scorer.
@@ -98,6 +101,7 @@ impl Accumulator {
             + self.cells.len() * size_of::<Cell>()
             + self.chunks.len() * size_of::<Chunk>()
             + self.vectors.len() * size_of::<[u32; COMPONENTS]>()
+            + self.texts.len() * size_of::<[u32; BUCKETS]>()
     }
 
     /// The sums, sorted by (pane, group, measure); empties the accumulator and keeps its memory for the next epoch.
@@ -114,7 +118,8 @@ impl Accumulator {
             for (measure, cell) in (0_u16..).map(Measure).zip(&self.places[number]) {
                 let Some(cell) = (*cell as usize).checked_sub(1).map(|at| &self.cells[at]) else { continue };
                 let hist = match measure.info().edges {
-                    Edges::Vector => steps(cell, &self.vectors),
+                    Edges::Vector => sums(cell, &self.vectors),
+                    Edges::Words => sums(cell, &self.texts),
                     _ => count_bins(cell, &self.chunks, &mut bins, &mut dense),
                 };
                 rows.push(PartialRow {
@@ -131,6 +136,7 @@ impl Accumulator {
         self.cells.clear();
         self.chunks.clear();
         self.vectors.clear();
+        self.texts.clear();
         let of_scorers = std::mem::take(&mut self.of_scorers);
         let of_scorers = of_scorers.into_iter().map(|(scorer, mut sums)| (scorer, sums.take(Vec::new()).rows));
         let of_scorers = of_scorers.filter(|(_, rows)| !rows.is_empty()).collect();
@@ -139,6 +145,15 @@ impl Accumulator {
 }
 
 impl Cell {
+    #[inline]
+    fn see(&mut self, value: i64) {
+        self.sum += i128::from(value);
+        self.sum_sq += i128::from(value) * i128::from(value);
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.n += 1;
+    }
+
     fn partial(&self, hist: Vec<(u16, u32)>) -> Partial {
         let (min, max) = if self.n == 0 { (0, 0) } else { (self.min, self.max) };
         Partial {
@@ -154,9 +169,9 @@ impl Cell {
     }
 }
 
-/// The sums of a vector's steps, by component.
-fn steps(cell: &Cell, vectors: &[[u32; COMPONENTS]]) -> Vec<(u16, u32)> {
-    let sums = (cell.chunk as usize).checked_sub(1).and_then(|at| vectors.get(at));
+/// The sums of a vector's steps by component, or of texts by bucket.
+fn sums<const N: usize>(cell: &Cell, all: &[[u32; N]]) -> Vec<(u16, u32)> {
+    let sums = (cell.chunk as usize).checked_sub(1).and_then(|at| all.get(at));
     sums.into_iter().flat_map(|sums| (0_u16..).zip(*sums)).filter(|(_, sum)| *sum > 0).collect()
 }
 
@@ -221,8 +236,7 @@ impl CellsAt<'_> {
     pub fn add_vector(&mut self, measure: Measure, vector: &Embedding) {
         let next = self.vectors.len() as u32 + 1;
         let cell = self.cell(measure);
-        (cell.sum, cell.sum_sq, cell.min, cell.max) = (cell.sum + 1, cell.sum_sq + 1, 1, 1);
-        cell.n += 1;
+        cell.see(1);
         if cell.chunk == 0 {
             cell.chunk = next;
             self.vectors.push([0; COMPONENTS]);
@@ -234,17 +248,30 @@ impl CellsAt<'_> {
         }
     }
 
+    /// Counts a text by the buckets that its words fall into.
+    #[expect(clippy::cast_possible_truncation, reason = "an epoch has far fewer than 2^32 cells")]
+    pub fn add_words(&mut self, measure: Measure, words: &Vocabulary) {
+        let next = self.texts.len() as u32 + 1;
+        let cell = self.cell(measure);
+        cell.see(i64::from(words.count()));
+        if cell.chunk == 0 {
+            cell.chunk = next;
+            self.texts.push([0; BUCKETS]);
+        }
+        let at = self.place[measure.index()] as usize - 1;
+        let counts = &mut self.texts[self.cells[at].chunk as usize - 1];
+        for bucket in words.buckets() {
+            counts[bucket] += 1;
+        }
+    }
+
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "an epoch has far fewer than 2^32 chunks")]
     fn add_in_bin(&mut self, measure: Measure, value: i64, bin: Option<u16>) {
         let next_chunk = self.chunks.len() as u32 + 1;
         let cell = self.cell(measure);
-        cell.sum += i128::from(value);
-        cell.sum_sq += i128::from(value) * i128::from(value);
-        cell.min = cell.min.min(value);
-        cell.max = cell.max.max(value);
         let place = cell.n as usize % CHUNK;
-        cell.n += 1;
+        cell.see(value);
         let Some(bin) = bin else { return };
         let before = cell.chunk;
         if place == 0 {

@@ -26,6 +26,16 @@ pub enum Edges {
     Category,
     /// No histogram: by component of a vector, the sum of its steps. Every value is 1.
     Vector,
+    /// No histogram: by bucket of words, the texts that have a word in it. The value is the number of a text's buckets.
+    Words,
+}
+
+impl Edges {
+    /// Whether the bins are those of the values themselves, in their order.
+    #[must_use]
+    pub const fn are_of_values(self) -> bool {
+        matches!(self, Self::Linear | Self::Logarithmic)
+    }
 }
 
 /// A category, as its bin: the hash of its name. Two of 3,712 bins fall together with probability 1 in 3,712 per pair; then the
@@ -72,7 +82,7 @@ impl Edges {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is positive and the bin below BINS")]
     pub const fn bin(self, value: i64) -> u16 {
         match self {
-            Self::None | Self::Category | Self::Vector => 0,
+            Self::None | Self::Category | Self::Vector | Self::Words => 0,
             _ if value <= 0 => 0,
             Self::Linear if value >= 100 * HUNDREDTH => 100,
             Self::Linear => (value as u64).div_ceil(HUNDREDTH as u64) as u16,
@@ -89,7 +99,7 @@ impl Edges {
     #[must_use]
     pub fn bin_of_edge(self, edge: i64) -> u16 {
         match self {
-            Self::Category | Self::Vector => u16::try_from(edge.max(0)).unwrap_or(u16::MAX),
+            Self::Category | Self::Vector | Self::Words => u16::try_from(edge.max(0)).unwrap_or(u16::MAX),
             Self::None | Self::Linear | Self::Logarithmic => self.bin(edge),
         }
     }
@@ -100,7 +110,7 @@ impl Edges {
         let at = bin as i64;
         match self {
             Self::None => (0, 0),
-            Self::Category | Self::Vector => (at, at),
+            Self::Category | Self::Vector | Self::Words => (at, at),
             Self::Linear if at == 0 => (0, 0),
             Self::Linear => ((at - 1) * HUNDREDTH + 1, at * HUNDREDTH),
             Self::Logarithmic if at < EXACT => (at, at),

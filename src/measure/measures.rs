@@ -281,6 +281,10 @@ measures! {
     ANSWER_RATED_DOWN_GROUNDEDNESS = 119, "answer.rated_down_groundedness", Feedback, BILLION, Linear, true;
     /// Seconds from the answer to its feedback, by the answer's time, in its own group.
     ANSWER_DELAY = 120, "answer.delay", Feedback, 1, Logarithmic, false;
+    /// Words of the prompt, where text is stored; the value is the number of their buckets.
+    PROMPT_VOCABULARY = 121, "prompt_vocabulary", Gateway, 1, Words, false;
+    /// Words of the answer, likewise.
+    ANSWER_VOCABULARY = 122, "answer_vocabulary", Gateway, 1, Words, false;
 }
 
 /// What was measured of these may change later: a new price table, or feedback that replaces an earlier one.

@@ -24,6 +24,7 @@ pub mod reference;
 pub mod registry;
 mod safety;
 mod status;
+mod vocabulary;
 mod window;
 
 pub use accumulate::{Accumulator, CellsAt};
@@ -43,4 +44,5 @@ pub use partial::{Measure, Partial, PartialRow, PartialSet};
 pub use registry::{Direction, Field, Inputs, Metric, Registry, Signal};
 pub use safety::observe_safety;
 pub use status::{StatusClass, classify, status_class};
+pub use vocabulary::{BUCKETS, Vocabulary};
 pub use window::Window;

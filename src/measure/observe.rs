@@ -3,7 +3,7 @@
 //! Values arrive as exact integers; the conversions from the events' numbers (half to even, once) are here too. Which group
 //! and which time an event belongs to is the caller's to say.
 
-use super::{Category, Embedding, Measure, StatusClass, accumulate::CellsAt, measures};
+use super::{Category, Embedding, Measure, StatusClass, Vocabulary, accumulate::CellsAt, measures};
 
 /// Milliseconds to microseconds.
 #[must_use]
@@ -157,6 +157,8 @@ pub struct Answer {
     pub prediction: Option<Category>,
     /// Embedding of the prompt.
     pub embedding: Option<Embedding>,
+    /// Words of prompt and answer, where text is stored.
+    pub words: [Option<Vocabulary>; 2],
 }
 
 impl Answer {
@@ -179,6 +181,7 @@ impl Answer {
             language: None,
             prediction: None,
             embedding: None,
+            words: [None; 2],
         }
     }
 
@@ -224,6 +227,11 @@ impl Answer {
         }
         if let Some(embedding) = &self.embedding {
             cells.add_vector(measures::EMBEDDING, embedding);
+        }
+        for (measure, words) in [measures::PROMPT_VOCABULARY, measures::ANSWER_VOCABULARY].into_iter().zip(&self.words) {
+            if let Some(words) = words {
+                cells.add_words(measure, words);
+            }
         }
         match self.refusal {
             Some(true) => cells.count_bad(measures::REFUSAL),

@@ -226,6 +226,7 @@ fn histogram(measure: Measure) -> &'static str {
         Edges::None => "",
         Edges::Category => ", by category",
         Edges::Vector => ", by component",
+        Edges::Words => ", by bucket of words",
         Edges::Linear => ", with a histogram in hundredths",
         Edges::Logarithmic => ", with a logarithmic histogram",
     }

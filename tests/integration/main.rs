@@ -16,6 +16,8 @@ mod agreement_lake;
 #[cfg(test)]
 mod agreement_windows;
 #[cfg(test)]
+mod agreement_words;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod check;

@@ -11,12 +11,14 @@ mod reference;
 mod screening;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 pub use kolmogorov::kolmogorov_sf;
 pub use reference::{Pinned, PinnedError, Reference};
 pub use screening::adjusted;
+pub use words::{Words, words};
 
 use crate::measure::{Edges, Measure, Partial, mean};
 
@@ -98,7 +100,7 @@ pub struct Nulls {
 #[must_use]
 pub fn drift(measure: Measure, window: &Partial, reference: &Partial) -> Option<Drift> {
     let edges = measure.info().edges;
-    if edges == Edges::Vector {
+    if !edges.are_of_values() && edges != Edges::Category {
         return None;
     }
     let (here, there) = (window.hist.as_slice(), reference.hist.as_slice());

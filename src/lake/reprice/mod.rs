@@ -146,7 +146,7 @@ impl Lake {
             let bytes = self.read_live(fold, name, file).await?;
             let bytes = bytes.ok_or_else(|| Error::Missing { path: name.clone(), entry: file.entry })?;
             let skipped = skipped.clone();
-            let read = tokio::task::spawn_blocking(move || tables::read_without(table, bytes, &skipped)).await;
+            let read = tokio::task::spawn_blocking(move || tables::read_without(table, bytes, &skipped, Ok)).await;
             let read = read.map_err(|error| Error::Task(error.to_string()))?;
             batches.extend(read.map_err(|error| Error::Damaged { path: name.clone(), reason: error.to_string() })?);
         }

@@ -43,18 +43,24 @@ pub(in crate::lake) fn merge(table: &str, date: &str, attempt: &str, files: Vec<
 
 /// The columns of a table from a file of any version: by name, null where the file does not know a column.
 pub(in crate::lake) fn read(table: &Table, file: Bytes) -> Result<Vec<Vec<ArrayRef>>, ArrowError> {
-    read_without(table, file, &[])
+    read_without(table, file, &[], Ok)
 }
 
-/// The same without some columns, which are null: text can be far more than all the rest.
-pub(in crate::lake) fn read_without(table: &Table, file: Bytes, skipped: &[&str]) -> Result<Vec<Vec<ArrayRef>>, ArrowError> {
+/// The same without some columns, which are null: text can be far more than all the rest. `digest` makes of each batch what is
+/// kept of it.
+pub(in crate::lake) fn read_without(
+    table: &Table,
+    file: Bytes,
+    skipped: &[&str],
+    digest: impl Fn(Vec<ArrayRef>) -> Result<Vec<ArrayRef>, ArrowError>,
+) -> Result<Vec<Vec<ArrayRef>>, ArrowError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS);
     let fields = builder.schema().fields();
     let wanted = (0..fields.len()).filter(|at| !skipped.contains(&fields[*at].name().as_str()));
     let projection = ProjectionMask::roots(builder.parquet_schema(), wanted);
     let mut batches = Vec::new();
     for batch in builder.with_projection(projection).build()? {
-        batches.push(columns(table, &batch?)?);
+        batches.push(digest(columns(table, &batch?)?)?);
     }
     Ok(batches)
 }

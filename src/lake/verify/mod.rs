@@ -17,6 +17,7 @@ mod numbers;
 mod recompute;
 mod replaced;
 mod rescore;
+mod words;
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use hashbrown::HashSet;
 use super::recompute::{Basis, Day, Past};
 use super::replaced::Replaced;
 use super::rescore::Rescorer;
-use super::{Report, Rescore, Settings};
+use super::{Report, Rescore, Settings, words};
 use crate::evaluate::Carried;
 use crate::event::Timestamp;
 use crate::lake::tables::columns::{COSTS, FEEDBACK, INTERACTIONS, METRICS};
@@ -18,8 +18,7 @@ use crate::lake::{Error, Lake};
 use crate::log::{Fold, KEEP};
 
 /// Columns that no metric is made from, and that can be long.
-const NOT_MEASURED: [&str; 9] =
-    ["prompt", "response", "reference", "attributes", "contexts", "sentences", "comment", "correction", "trace_id"];
+const NOT_MEASURED: [&str; 7] = ["reference", "attributes", "contexts", "sentences", "comment", "correction", "trace_id"];
 
 /// Days after which nothing is compared with what was before.
 const REFERENCE_DAYS: i64 = 8;
@@ -149,7 +148,10 @@ impl Lake {
         let mut batches = Vec::new();
         for (name, file) in fold.files().get(table.name).and_then(|dates| dates.get(date)).into_iter().flatten() {
             let Some(bytes) = self.read_live(fold, name, file).await? else { continue };
-            let read = tokio::task::spawn_blocking(move || tables::read_without(table, bytes, &NOT_MEASURED)).await;
+            let read = tokio::task::spawn_blocking(move || {
+                tables::read_without(table, bytes, &NOT_MEASURED, |arrays| Ok(words::for_texts(table, arrays)))
+            });
+            let read = read.await;
             match read.map_err(|error| Error::Task(error.to_string()))? {
                 Ok(read) => batches.extend(read),
                 Err(error) => report.find("numbers", name, format!("cannot be read: {error}")),

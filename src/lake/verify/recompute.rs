@@ -13,6 +13,7 @@ use hashbrown::HashSet;
 
 use super::Report;
 use super::expected::{classified, compared};
+use super::words;
 use crate::evaluate::{Carried, MetricRow, Recomputation, Reference, StoredAnswer, StoredFeedback};
 use crate::event::{Input, Safety, SafetyStage, Text, Timestamp};
 use crate::ingest::{FeedbackScale, SCORE_COLUMNS, polarity};
@@ -346,6 +347,7 @@ fn answer(columns: &Columns<'_>, row: usize) -> Result<Answer, ArrowError> {
         language: columns.text("language", row)?.and_then(Category::of),
         prediction: columns.text("prediction", row)?.and_then(Category::of),
         embedding: columns.text("embedding", row)?.and_then(Embedding::parse),
+        words: words::of(columns, row)?,
         ..Answer::new(status)
     })
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use self::raw::{RawFile, RawMetric};
 use super::composed::Composed;
-use super::{Category, Measure, Window, family};
+use super::{Category, Edges, Measure, Window, family};
 use crate::event::Input;
 
 /// The registry that is part of the program.
@@ -304,6 +304,7 @@ impl Metric {
             Value::Count(measure) | Value::Total(measure) | Value::Mean(measure) | Value::Least(measure) => Some(*measure),
             // One histogram is enough for all statistics of a comparison.
             Value::Drift { of, statistic: Statistic::Psi } => Some(*of),
+            Value::Drift { of, statistic: Statistic::Js } if of.info().edges == Edges::Words => Some(*of),
             Value::Drift { .. }
             | Value::Change { .. }
             | Value::PerMinute(_)

@@ -201,9 +201,10 @@ impl RawDrift {
         let fits = match statistic {
             Statistic::Cosine => info.edges == Edges::Vector,
             Statistic::NullShare => true,
-            Statistic::Ks | Statistic::Wasserstein => ![Edges::Category, Edges::Vector].contains(&info.edges),
+            Statistic::Ks | Statistic::Wasserstein => info.edges.are_of_values(),
             Statistic::ChiSquare => info.edges == Edges::Category,
-            Statistic::Psi | Statistic::PsiP | Statistic::PsiQ | Statistic::Js => info.edges != Edges::Vector,
+            Statistic::Psi | Statistic::PsiP | Statistic::PsiQ => info.edges.are_of_values() || info.edges == Edges::Category,
+            Statistic::Js => info.edges != Edges::Vector,
         };
         if fits { Ok(Value::Drift { of, statistic }) } else { Err(format!("{statistic:?} does not exist for {}", self.of)) }
     }
