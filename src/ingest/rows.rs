@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
 use crate::measure::Compared;
@@ -346,7 +347,7 @@ pub struct Interactions {
 }
 
 /// One row of `feedback`, redacted.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FeedbackRow {
     /// When it was given.
     pub event_time: Timestamp,

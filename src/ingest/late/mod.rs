@@ -11,7 +11,7 @@
 //! An answer with feedback is counted as rated once. Whoever finds the first feedback counts it and leaves a note; what two counted at
 //! the same moment, or ingest again after it had forgotten, is taken back here, where all notes are read in the order of the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hashbrown::hash_map::Entry;
@@ -29,7 +29,7 @@ use crate::measure::{Accumulator, Dimension, FEEDBACK_HORIZON_US, Group, billion
 const GIVE_UP_US: i64 = FEEDBACK_HORIZON_US;
 
 /// Where a feedback was read: its identity.
-type Place = (String, i32, i64);
+type Place = (Arc<str>, i32, i64);
 
 /// An answer of some epoch, as its id file has it.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +48,29 @@ pub struct PastAnswer<'a> {
     pub scored: Option<(&'a Arc<str>, u8)>,
 }
 
-/// What is known of the feedback that holds under an id.
+/// The feedback that holds under an id. There is one for each feedback of the last eight days, so rows are packed.
 #[derive(Debug)]
 struct Holder {
     place: Place,
-    row: FeedbackRow,
+    event_time: Timestamp,
+    row: Packed,
+}
+
+/// A row without its texts, in a fifth of its room.
+#[derive(Debug)]
+struct Packed(Box<[u8]>);
+
+impl Packed {
+    #[expect(clippy::expect_used, reason = "writing plain fields to memory cannot fail")]
+    fn new(row: &FeedbackRow) -> Self {
+        let bare = FeedbackRow { comment: None, correction: None, attributes: None, ..row.clone() };
+        Self(postcard::to_stdvec(&bare).expect("a row can be packed").into())
+    }
+
+    #[expect(clippy::expect_used, reason = "the bytes are those of new")]
+    fn row(&self) -> FeedbackRow {
+        postcard::from_bytes(&self.0).expect("a packed row can be unpacked")
+    }
 }
 
 #[derive(Debug)]
@@ -86,6 +104,8 @@ pub struct Late {
     settings: Settings,
     hasher: IdHasher,
     waiting: BTreeMap<Place, Waiting>,
+    /// Names of the topics that feedback was read from.
+    topics: BTreeSet<Arc<str>>,
     /// Who waits for an id, with the rank of the id in its target.
     by_id: HashMap<IdHash, Vec<(Place, usize)>>,
     /// Notes of answers that were counted as rated, with the answer's time.
@@ -109,6 +129,7 @@ impl Late {
             settings,
             hasher,
             waiting: BTreeMap::new(),
+            topics: BTreeSet::new(),
             by_id: HashMap::new(),
             rated: HashMap::new(),
             counted_again: Vec::new(),
@@ -121,26 +142,25 @@ impl Late {
     /// Takes a row, in its newest revision, whose replacements are committed already.
     pub fn know(&mut self, row: FeedbackRow) {
         self.note_counted(&row);
-        let mut loser = None;
-        self.hold(&row, |place, _| loser = Some(place.clone()));
+        let loser = self.hold(&row);
         self.add(row);
-        if let Some(loser) = loser {
-            self.forget(&loser);
+        if let Some((lost, _)) = loser {
+            self.forget(&lost);
         }
     }
 
     /// Takes a row that was not looked at before. Returns the time of the oldest feedback for which an answer is looked for now.
     pub fn arrive(&mut self, row: FeedbackRow) -> Option<Timestamp> {
-        let place = place(&row);
+        let place = self.place(&row);
         if row.feedback_id.is_some() && self.seen.contains(&place) {
             return None;
         }
-        let mut loser = None;
-        self.hold(&row, |place, row| loser = Some((place.clone(), row.clone())));
+        let loser = self.hold(&row);
         let arrived = row.event_time;
         let waits = row.r#match == "pending";
         self.add(row);
         let Some((lost, row)) = loser else { return waits.then_some(arrived) };
+        let row = row.row();
         let oldest = row.event_time.min(arrived);
         // One that waits has added nothing to an answer, and never will.
         self.forget(&lost);
@@ -151,29 +171,34 @@ impl Late {
         Some(oldest)
     }
 
-    /// Lets the newer of two feedbacks with one id hold, and hands over the other.
-    fn hold(&mut self, row: &FeedbackRow, mut lose: impl FnMut(&Place, &FeedbackRow)) {
-        let Some(id) = &row.feedback_id else { return };
-        let place = place(row);
+    /// Lets the newer of two feedbacks with one id hold, and hands over the other, if the two are near enough.
+    fn hold(&mut self, row: &FeedbackRow) -> Option<(Place, Packed)> {
+        let id = row.feedback_id.as_ref()?;
+        let place = self.place(row);
         self.seen.insert(place.clone());
-        let bare = FeedbackRow { comment: None, correction: None, attributes: None, ..row.clone() };
+        let new = Holder { event_time: row.event_time, row: Packed::new(row), place };
         let Some(known) = self.holders.get_mut(id) else {
-            self.holders.insert(id.clone(), Holder { place, row: bare });
-            return;
+            self.holders.insert(id.clone(), new);
+            return None;
         };
-        let order = |row: &FeedbackRow, place: &Place| (row.event_time, row.source_offset, place.clone());
-        let is_newer = order(row, &place) >= order(&known.row, &known.place);
-        let near = row.event_time.0.abs_diff(known.row.event_time.0) <= GIVE_UP_US.unsigned_abs();
-        if known.place == place {
-            known.row = bare;
-        } else if is_newer {
-            let old = std::mem::replace(known, Holder { place, row: bare });
-            if near {
-                lose(&old.place, &old.row);
-            }
-        } else if near {
-            lose(&place, &bare);
+        if known.place == new.place {
+            *known = new;
+            return None;
         }
+        let order = |holder: &Holder| (holder.event_time, holder.place.2, holder.place.clone());
+        let near = new.event_time.0.abs_diff(known.event_time.0) <= GIVE_UP_US.unsigned_abs();
+        let lost = if order(&new) >= order(known) { std::mem::replace(known, new) } else { new };
+        near.then_some((lost.place, lost.row))
+    }
+
+    /// Where a row was read.
+    fn place(&mut self, row: &FeedbackRow) -> Place {
+        let topic = self.topics.get(row.source_topic.as_str()).cloned().unwrap_or_else(|| {
+            let topic: Arc<str> = row.source_topic.as_str().into();
+            self.topics.insert(Arc::clone(&topic));
+            topic
+        });
+        (topic, row.source_partition, row.source_offset)
     }
 
     /// What was settled stands in the log, with these rows. Of feedback that nothing can replace any more, `now`, nothing is remembered.
@@ -183,7 +208,7 @@ impl Late {
         let horizon = now.plus(-GIVE_UP_US - Timestamp::DAY_US);
         let Self { holders, seen, .. } = self;
         holders.retain(|_, holder| {
-            let recent = holder.row.event_time >= horizon;
+            let recent = holder.event_time >= horizon;
             if !recent {
                 seen.remove(&holder.place);
             }
@@ -223,13 +248,10 @@ impl Late {
 
     /// Takes a row of `feedback`: a pending one waits, a settled one of the same place no longer does.
     pub fn add(&mut self, row: FeedbackRow) {
-        let place = place(&row);
-        if let Some(holder) =
-            row.feedback_id.as_ref().and_then(|id| self.holders.get_mut(id)).filter(|holder| holder.place == place)
-        {
-            holder.row.r#match.clone_from(&row.r#match);
-            holder.row.answer_request_id.clone_from(&row.answer_request_id);
-            holder.row.answer_event_time = row.answer_event_time;
+        let place = self.place(&row);
+        let holder = row.feedback_id.as_ref().and_then(|id| self.holders.get_mut(id));
+        if let Some(holder) = holder.filter(|holder| holder.place == place && row.r#match != "pending") {
+            holder.row = Packed::new(&row);
         }
         if row.r#match != "pending" {
             self.forget(&place);
@@ -382,10 +404,6 @@ fn target(row: &FeedbackRow) -> Target<'_> {
         response_id: text(row.target_response_id.as_ref()),
         conversation_id: text(row.target_conversation_id.as_ref()),
     }
-}
-
-fn place(row: &FeedbackRow) -> Place {
-    (row.source_topic.clone(), row.source_partition, row.source_offset)
 }
 
 fn with_name(group: &Group, name: &str) -> Group {
