@@ -4,6 +4,7 @@
 
 use super::index::{Index, Place};
 use super::lexicon::{Lexicon, Marks};
+use super::roles;
 use super::token::{Kind, Segment, Text, Token, YEAR_WEIGHT};
 
 /// The texts an answer's sentence is compared with.
@@ -45,13 +46,15 @@ pub struct SentenceEvidence {
     pub exclusions: f32,
     /// Numbers and names of the contexts that stand there in other company.
     pub misplaced: f32,
+    /// Pairs of words whose roles around a third the contexts turn round.
+    pub swapped: f32,
     /// 1 where the answer speaks of itself as `I` and the contexts do not.
     pub first_person: f32,
 }
 
 impl SentenceEvidence {
     /// Every value with its name, for fitting and for showing why.
-    pub fn named(&self) -> [(&'static str, f32); 14] {
+    pub fn named(&self) -> [(&'static str, f32); 15] {
         [
             ("content", self.content),
             ("weight", self.weight),
@@ -66,6 +69,7 @@ impl SentenceEvidence {
             ("sole_negation", self.sole_negation),
             ("exclusions", self.exclusions),
             ("misplaced", self.misplaced),
+            ("swapped", self.swapped),
             ("first_person", self.first_person),
         ]
     }
@@ -80,7 +84,7 @@ const NEAR: u32 = 8;
 const BESIDE: usize = 2;
 const BESIDE_IN_CONTEXT: u32 = 3;
 /// A capitalised word this rare or rarer counts as a name.
-const NAME_WEIGHT: f32 = 8.5;
+pub(super) const NAME_WEIGHT: f32 = 8.5;
 
 /// Context segments around the one a sentence is closest to, both ends included.
 #[derive(Clone, Copy, Debug)]
@@ -169,6 +173,9 @@ impl Comparison {
             }
             if self.is_misplaced(at, token, sources.index) {
                 found.misplaced += 1.0;
+            }
+            if let Some([(first, _), _, (last, _)]) = self.content.get(at.saturating_sub(1)..(at + 2)).filter(|_| at > 0) {
+                found.swapped += f32::from(u8::from(roles::is_swapped(tokens, [*first, *position, *last], sources)));
             }
             if token.is_content() && is_negated(tokens, *position as usize) && is_affirmed(token, window, sources) {
                 found.negated += 1.0;

@@ -19,18 +19,19 @@ use super::Verdict;
 use super::evidence::SentenceEvidence;
 
 /// Weights of departures in a sentence's risk.
-const NOVEL_NUMBER: f64 = 3.48;
+const NOVEL_NUMBER: f64 = 3.46;
 const OTHER_NUMBER: f64 = 1.0;
-const NOVEL_NAME: f64 = 1.13;
+const NOVEL_NAME: f64 = 1.26;
 const OPPOSITE: f64 = 5.0;
 const NEGATED: f64 = 3.25;
+const SWAPPED: f64 = 3.25;
 const NEW_NEGATION: f64 = 0.5;
-const SOLE_NEGATION: f64 = 1.57;
+const SOLE_NEGATION: f64 = 1.55;
 const EXCLUSION: f64 = 1.0;
 const MISPLACED: f64 = 0.3;
 const FIRST_PERSON: f64 = 1.0;
 
-const SLOPE: f64 = 1.11;
+const SLOPE: f64 = 1.12;
 const FLOOR: f64 = 0.3;
 const SCATTER: f64 = 4.88;
 const INTERCEPT: f64 = -1.08;
@@ -54,6 +55,7 @@ fn contradiction(found: &SentenceEvidence) -> f64 {
     OTHER_NUMBER * f64::from(found.other_number)
         + OPPOSITE * f64::from(found.opposites)
         + NEGATED * f64::from(found.negated)
+        + SWAPPED * f64::from(found.swapped)
         + NEW_NEGATION * f64::from(found.new_negation)
         + SOLE_NEGATION * f64::from(found.sole_negation)
         + EXCLUSION * f64::from(found.exclusions)
@@ -61,7 +63,7 @@ fn contradiction(found: &SentenceEvidence) -> f64 {
 
 /// Whether anything says otherwise. A denial or `only` that the passage merely lacks may also have been left unsaid there.
 fn says_otherwise(found: &SentenceEvidence) -> bool {
-    found.other_number + found.opposites + found.negated + found.sole_negation > 0.0
+    found.other_number + found.opposites + found.negated + found.swapped + found.sole_negation > 0.0
 }
 
 /// A sentence can only contradict a passage that it otherwise follows: no more than this share of it stands elsewhere.

@@ -5,13 +5,13 @@ pub(super) fn may_mark(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'-' | b'*' | b'+' | b'#' | b'(') || !byte.is_ascii()
 }
 
-/// Whether a chunk is a bullet, a heading's sign, or a number such as `2.` or `(3)`.
+/// Whether a chunk is a bullet, a heading's sign, or a number such as `2.`, `(3)` or `3️⃣`.
 pub(super) fn is_list_marker(chunk: &str) -> bool {
     if matches!(chunk, "-" | "*" | "+" | "•" | "–" | "·" | "#" | "##" | "###" | "####") {
         return true;
     }
     let chunk = chunk.trim_start_matches(['(', '*']).trim_end_matches('*');
-    let digits = chunk.trim_end_matches(['.', ')', ':']);
+    let digits = chunk.trim_end_matches(['.', ')', ':', '\u{fe0f}', '\u{20e3}']);
     digits.len() < chunk.len() && !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -89,6 +89,13 @@ pub(super) fn without_closers(chunk: &str) -> &str {
     let mut core = chunk;
     loop {
         let shorter = core.trim_end_matches(CLOSERS);
+        // Some models cite as 【3†source】.
+        if shorter.ends_with('】')
+            && let Some((before, _)) = shorter.rsplit_once('【')
+        {
+            core = before;
+            continue;
+        }
         let cited = shorter.strip_suffix(']').map(|inside| inside.trim_end_matches(|letter: char| is_cited_char(letter)));
         let shorter = match cited.and_then(|inside| inside.strip_suffix('[')) {
             Some(before) if !before.is_empty() => before,
@@ -133,4 +140,41 @@ pub(super) fn digit(letter: char) -> Option<u8> {
         .iter()
         .find_map(|zero| u32::from(letter).checked_sub(*zero).filter(|value| *value < 10))
         .and_then(|value| u8::try_from(value).ok())
+}
+
+/// Whether a chunk that starts with this byte can start the rule below the head of a table.
+pub(super) fn may_rule(byte: u8) -> bool {
+    matches!(byte, b'|' | b'-' | b':')
+}
+
+/// Whether the line at the start of `bytes` is the rule below the head of a table: `|---|:--:|`.
+pub(super) fn is_table_rule(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.contains(&b'|')
+        && line.contains(&b'-')
+        && line.iter().all(|byte| may_rule(*byte) || matches!(byte, b' ' | b'\t' | b'\r' | b'+'))
+}
+
+/// Whether a fence opens data or text rather than code: ```` ```json ````.
+pub(super) fn is_data(fence: &[u8]) -> bool {
+    const DATA: [&[u8]; 10] = [b"json", b"jsonl", b"yaml", b"yml", b"csv", b"text", b"txt", b"plaintext", b"markdown", b"md"];
+    let name = fence.get(3..).unwrap_or_default();
+    DATA.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Length of the HTML tag or character entity at the start of `bytes`, and whether it parts what stands before and behind it.
+pub(super) fn tag(bytes: &[u8]) -> Option<(usize, bool)> {
+    const PARTING: [&[u8]; 14] =
+        [b"br", b"p", b"li", b"ul", b"ol", b"tr", b"td", b"th", b"div", b"h1", b"h2", b"h3", b"h4", b"table"];
+    const INLINE: [&[u8]; 10] = [b"b", b"i", b"u", b"em", b"strong", b"span", b"code", b"mark", b"small", b"tt"];
+    let last = if bytes.first() == Some(&b'&') { b';' } else { b'>' };
+    let length = bytes.iter().take(12).position(|byte| *byte == last)?;
+    let name = bytes.get(1..length).unwrap_or_default();
+    if last == b';' {
+        return (!name.is_empty() && name.iter().all(u8::is_ascii_alphabetic)).then_some((length + 1, false));
+    }
+    let name = name.strip_prefix(b"/").or_else(|| name.strip_suffix(b"/")).unwrap_or(name);
+    let is_one_of = |names: &[&[u8]]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let parts = is_one_of(&PARTING);
+    (parts || is_one_of(&INLINE)).then_some((length + 1, parts))
 }

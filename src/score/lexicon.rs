@@ -41,6 +41,14 @@ const FIRST_PERSON: &str = "i me my mine myself i'm i've i'd i'll";
 const POLAR: &str = "he she his her him hers before after above below over under more less fewer most few many all some both up down \
     out off inside outside with without former latter later earlier always each every";
 
+/// What may stand between the words of a plain clause, `by` and `than` first.
+const PLAIN: &str = "by than a an the its their his her was were is are be been being has have had will would did does do also";
+
+/// Doings that are the same whoever is named first.
+const MUTUAL: &str = "marry married meet met face faced play played join joined merge merged match equal border share differ resemble \
+    fight fought accompany accompanied follow followed neighbour neighbor include included feature featured represent mean call called \
+    name named know known";
+
 const NUMBER_WORDS: [(&str, u32, i8); 28] = [
     ("two", 2, 0),
     ("three", 3, 0),
@@ -121,6 +129,8 @@ pub(super) struct Lexicon {
     synonyms: KeyMap<Vec<u64>>,
     antonyms: KeyMap<Vec<u64>>,
     sources: Vec<u64>,
+    plain: Vec<u64>,
+    mutual: Vec<u64>,
 }
 
 impl Lexicon {
@@ -132,6 +142,8 @@ impl Lexicon {
             synonyms: KeyMap::default(),
             antonyms: KeyMap::default(),
             sources: Vec::new(),
+            plain: Vec::new(),
+            mutual: Vec::new(),
         };
         for line in WORDS.lines() {
             let mut fields = line.split(' ');
@@ -171,6 +183,11 @@ impl Lexicon {
         let synonyms = lexicon.relation(&[SYNONYMS]);
         let antonyms = lexicon.relation(&[ANTONYMS, OPPOSITES]);
         lexicon.sources = LABELLED.split_ascii_whitespace().map(|word| lexicon.entry(word).key).collect();
+        lexicon.plain = PLAIN.split_ascii_whitespace().map(|word| lexicon.entry(word).key).collect();
+        lexicon.mutual = MUTUAL
+            .split_ascii_whitespace()
+            .map(|word| lexicon.look_up(hash::bytes(word.as_bytes())).map_or_else(|| stem_key(word), |entry| entry.key))
+            .collect();
         lexicon.synonyms = synonyms;
         lexicon.antonyms = antonyms;
         lexicon
@@ -227,6 +244,26 @@ impl Lexicon {
     /// Whether the word names a source that a number behind it labels.
     pub(super) fn is_source(&self, key: u64) -> bool {
         self.sources.contains(&key)
+    }
+
+    /// Whether the word may stand between the words of a plain clause.
+    pub(super) fn is_plain(&self, key: u64) -> bool {
+        self.plain.contains(&key)
+    }
+
+    /// Whether the word is `by`.
+    pub(super) fn is_by(&self, key: u64) -> bool {
+        self.plain.first() == Some(&key)
+    }
+
+    /// Whether the word is `than`.
+    pub(super) fn is_than(&self, key: u64) -> bool {
+        self.plain.get(1) == Some(&key)
+    }
+
+    /// Whether the word names something that two do to each other.
+    pub(super) fn is_mutual(&self, key: u64) -> bool {
+        self.mutual.contains(&key)
     }
 
     /// Keys of words that mean the same in one of their common senses.

@@ -25,6 +25,7 @@ mod passages;
 pub mod reference;
 mod refusal;
 mod relevance;
+mod roles;
 mod scorer;
 mod stem;
 mod table;
@@ -33,7 +34,7 @@ mod token;
 pub use scorer::{Scorer, Settings};
 
 /// Name and version written beside every score; a change that moves any score changes it.
-pub const SCORER: &str = "lexical-2";
+pub const SCORER: &str = "lexical-3";
 
 /// One text the model was given.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,10 @@
 //! Sentences that decline to answer, and sentences that are mere courtesy.
 //!
-//! Phrases, not meaning: a refusal worded in a way not listed here reads as a claim.
+//! Phrases, not meaning: a refusal worded in a way not listed here reads as a claim. The English ones are here, those of other languages in
+//! `refusal/*.txt`, one a line.
 
-/// What declines whatever stands around it, in lower case. English first, then a few other languages.
-const REFUSALS: [&str; 38] = [
+/// What declines whatever stands around it, in lower case.
+const REFUSALS: [&str; 29] = [
     "there is no mention",
     "there's no mention",
     "there isn't any mention",
@@ -33,15 +34,6 @@ const REFUSALS: [&str; 38] = [
     "i'm sorry, but i",
     "i am sorry, but i",
     "as an ai",
-    "weiß ich nicht",
-    "ich weiß es nicht",
-    "kann ich nicht beantworten",
-    "keine informationen",
-    "je ne sais pas",
-    "aucune information",
-    "no lo sé",
-    "no tengo información",
-    "non lo so",
 ];
 
 /// What declines where it is said of sources; of the world it is a claim.
@@ -114,7 +106,7 @@ const SOURCES: [&str; 18] = [
     "cannot",
 ];
 
-/// Bytes of a sentence within which it must start to decline: later on it tells what a text leaves out, after what it holds.
+/// Characters of a sentence within which it must start to decline: later on it tells what a text leaves out, after what it holds.
 const OPENING: usize = 120;
 
 /// Sayings that claim nothing about the world.
@@ -174,10 +166,10 @@ pub(super) struct Phrases {
 impl Phrases {
     pub(super) fn new() -> Self {
         Self {
-            refusals: Starts::new(&REFUSALS),
-            omissions: Starts::new(&OMISSIONS),
-            sources: Starts::new(&SOURCES),
-            courtesies: Starts::new(&COURTESIES),
+            refusals: Starts::new(&REFUSALS, include_str!("refusal/refusals.txt")),
+            omissions: Starts::new(&OMISSIONS, include_str!("refusal/omissions.txt")),
+            sources: Starts::new(&SOURCES, include_str!("refusal/sources.txt")),
+            courtesies: Starts::new(&COURTESIES, ""),
             lower: String::new(),
         }
     }
@@ -194,8 +186,9 @@ impl Phrases {
             return false;
         }
         self.lower_case(sentence);
-        self.refusals.any_in(&self.lower, OPENING)
-            || (self.omissions.any_in(&self.lower, OPENING) && self.sources.any_in(&self.lower, self.lower.len()))
+        let opening = self.lower.char_indices().nth(OPENING).map_or(self.lower.len(), |(at, _)| at);
+        self.refusals.any_in(&self.lower, opening)
+            || (self.omissions.any_in(&self.lower, opening) && self.sources.any_in(&self.lower, self.lower.len()))
     }
 
     fn lower_case(&mut self, sentence: &str) {
@@ -219,14 +212,16 @@ impl Phrases {
 struct Starts {
     /// A bit for each pair of bytes that a phrase starts with.
     pairs: Vec<u64>,
+    /// Sorted.
     phrases: Vec<&'static str>,
 }
 
 impl Starts {
-    fn new(phrases: &[&'static str]) -> Self {
-        let mut starts = Self { pairs: vec![0; 1 << 10], phrases: phrases.to_vec() };
-        starts.phrases.sort_unstable();
-        for phrase in phrases {
+    fn new(english: &[&'static str], others: &'static str) -> Self {
+        let mut phrases: Vec<_> = english.iter().copied().chain(others.lines()).collect();
+        phrases.sort_unstable();
+        let mut starts = Self { pairs: vec![0; 1 << 10], phrases };
+        for phrase in &starts.phrases {
             if let Some(pair) = phrase.as_bytes().first_chunk::<2>()
                 && let Some(bits) = starts.pairs.get_mut(usize::from(u16::from_be_bytes(*pair)) >> 6)
             {
@@ -242,7 +237,14 @@ impl Starts {
         bytes.windows(2).enumerate().take(within.saturating_add(1)).any(|(at, pair)| {
             let number = usize::from(pair[0]) << 2 | usize::from(pair[1]) >> 6;
             self.pairs.get(number).is_some_and(|bits| bits >> (pair[1] & 63) & 1 == 1)
-                && bytes.get(at..).is_some_and(|rest| self.phrases.iter().any(|phrase| rest.starts_with(phrase.as_bytes())))
+                && bytes.get(at..).is_some_and(|rest| self.starts(rest, pair))
         })
+    }
+
+    /// Whether `text` starts with a phrase; `pair` is its first two bytes.
+    fn starts(&self, text: &[u8], pair: &[u8]) -> bool {
+        let first = self.phrases.partition_point(|phrase| phrase.as_bytes() < pair);
+        let alike = self.phrases.iter().skip(first).map(|phrase| phrase.as_bytes()).take_while(|phrase| phrase.starts_with(pair));
+        alike.into_iter().any(|phrase| text.starts_with(phrase))
     }
 }

@@ -18,8 +18,16 @@ pub(super) struct Question {
     counts: Vec<f64>,
     touched: Vec<u32>,
     wanted: Wanted,
-    /// Where its words stand in the contexts: segment and number of the word, in order.
-    hits: Vec<(u32, u32)>,
+    /// Where its words stand in the contexts, in order.
+    hits: Vec<Hit>,
+}
+
+/// A word of the question, or another word for it, in a segment of the contexts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Hit {
+    segment: u32,
+    number: u32,
+    is_synonym: bool,
 }
 
 /// What kind of word an answer to the question should hold.
@@ -32,7 +40,7 @@ enum Wanted {
 }
 
 /// Openings of English questions that ask for a number or a name.
-const WANTED: [(&str, Wanted); 14] = [
+const WANTED: [(&str, Wanted); 24] = [
     ("how many", Wanted::Number),
     ("how much", Wanted::Number),
     ("how long", Wanted::Number),
@@ -40,11 +48,21 @@ const WANTED: [(&str, Wanted); 14] = [
     ("how far", Wanted::Number),
     ("how tall", Wanted::Number),
     ("how big", Wanted::Number),
+    ("how large", Wanted::Number),
+    ("how high", Wanted::Number),
+    ("how deep", Wanted::Number),
+    ("how wide", Wanted::Number),
+    ("how fast", Wanted::Number),
+    ("how heavy", Wanted::Number),
+    ("in what year", Wanted::Number),
+    ("in which year", Wanted::Number),
+    ("which year", Wanted::Number),
     ("when ", Wanted::Number),
     ("what year", Wanted::Number),
     ("what date", Wanted::Number),
     ("what percent", Wanted::Number),
     ("who ", Wanted::Name),
+    ("who's ", Wanted::Name),
     ("whose ", Wanted::Name),
     ("where ", Wanted::Name),
 ];
@@ -92,11 +110,15 @@ impl Question {
     }
 
     /// Looks for the question's words in the contexts.
-    pub(super) fn find(&mut self, contexts: &Index) {
+    pub(super) fn find(&mut self, contexts: &Index, lexicon: &Lexicon) {
         self.hits.clear();
         self.hits.shrink_to(1 << 16);
         for (number, (key, _)) in (0u32..).zip(&self.words) {
-            self.hits.extend(contexts.all_places(*key).map(|(_, place)| (place.segment, number)));
+            let hits_of = |key, is_synonym| {
+                contexts.all_places(key).map(move |(_, place)| Hit { segment: place.segment, number, is_synonym })
+            };
+            self.hits.extend(hits_of(*key, false));
+            self.hits.extend(lexicon.synonyms(*key).iter().flat_map(|other| hits_of(*other, true)));
         }
         self.hits.sort_unstable();
     }
@@ -109,16 +131,16 @@ impl Question {
     }
 
     /// How much of the question's weight stands in segments of the contexts, 0–1. As in BM25, a word counts for more the more
-    /// often it stands there, with less and less gain, and for less in a long text.
+    /// often it stands there for their length, with less and less gain.
     fn covered(&mut self, contexts: &Text, segments: Range<usize>) -> f64 {
-        let start = self.hits.partition_point(|(segment, _)| (*segment as usize) < segments.start);
-        let hits = self.hits.get(start..).unwrap_or_default().iter().take_while(|(segment, _)| (*segment as usize) < segments.end);
-        for (_, number) in hits {
-            if let Some(count) = self.counts.get_mut(*number as usize) {
+        let start = self.hits.partition_point(|hit| (hit.segment as usize) < segments.start);
+        let hits = self.hits.get(start..).unwrap_or_default().iter().take_while(|hit| (hit.segment as usize) < segments.end);
+        for hit in hits {
+            if let Some(count) = self.counts.get_mut(hit.number as usize) {
                 if *count == 0.0 {
-                    self.touched.push(*number);
+                    self.touched.push(hit.number);
                 }
-                *count += 1.0;
+                *count += if hit.is_synonym { SYNONYM } else { 1.0 };
             }
         }
         if self.touched.is_empty() {
@@ -126,7 +148,7 @@ impl Question {
         }
         let segments = contexts.segments.get(segments).unwrap_or_default();
         let length: f64 = segments.iter().map(|segment| f64::from(segment.length)).sum();
-        let half = SATURATION * (1.0 - LENGTH_SHARE + LENGTH_SHARE * length / USUAL_LENGTH);
+        let half = SATURATION * length / USUAL_LENGTH;
         let mut found = 0.0;
         for number in self.touched.drain(..) {
             if let (Some((_, weight)), Some(count)) = (self.words.get(number as usize), self.counts.get_mut(number as usize)) {
@@ -161,9 +183,10 @@ const EASE_OF_ANSWERS: f64 = 0.66;
 const EASE_OF_CONTEXTS: f64 = 0.6;
 /// Mentions of a word in a text of usual length that count half of the most it can count.
 const SATURATION: f64 = 1.2;
-/// How far length matters, and the content words of a passage of usual length.
-const LENGTH_SHARE: f64 = 0.75;
+/// Content words of a passage of usual length.
 const USUAL_LENGTH: f64 = 100.0;
+/// What another word for a word of the question counts of it.
+const SYNONYM: f64 = 0.5;
 
 /// Relevance of an answer: the question's words in it, and, as far as they are missing, how far it says what contexts
 /// about the question say, which alone makes it no more than half relevant: they may speak of more than the question.

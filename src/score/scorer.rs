@@ -159,7 +159,7 @@ impl Scorer {
                 || tokens.iter().any(|token| token.marks.has(Marks::NEGATES) || token.marks.has(Marks::FIRST_PERSON));
             if may_decline && self.phrases.declines(sentence) {
                 declined = true;
-            } else if weight > 0.0 && !segment.is_question && !(weight < SHORT && self.phrases.is_courtesy(sentence)) {
+            } else if weight > 0.0 && !segment.is_no_claim && !(weight < SHORT && self.phrases.is_courtesy(sentence)) {
                 said += weight;
                 self.claims.push(at);
             }
@@ -246,7 +246,7 @@ impl Scorer {
         let asked = answer.prompt.is_some() && !self.question.is_empty();
         let answered = !response.is_empty() && !matches!(out.state, State::NoClaims | State::Abstained);
         if asked {
-            self.question.find(&self.context_index);
+            self.question.find(&self.context_index, &self.lexicon);
         }
         if answered {
             relevance::use_of(&self.contexts, &self.context_index, &self.answer_index, &mut self.used);

@@ -1,7 +1,8 @@
 """Fits the constants of src/score/groundedness.rs: `fit.py PROGRAM` prints them, and what each set scores when left out.
 
 The form is that of groundedness.rs. All weights are bounded below by 0, contradictions by a floor (a contradiction must count even where
-the sets hold few), the first person and the rarest contradictions from above (an assistant may say `I`). Scatter has a floor too: summaries
+the sets hold few), the first person and the rarest contradictions from above (an assistant may say `I`); swapped roles, of which the sets hold
+one, count like a denial. Scatter has a floor too: summaries
 with small edits, whose paraphrases are the supported ones, would else talk it down for all. Every set and class weighs alike. Slope,
 scatter and intercept are stretched by one factor chosen on the sets other than summedits, whose labels hardly show in the evidence and would
 flatten the curve for all.
@@ -15,8 +16,9 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 import sets
 
 WORD, FLOOR, STRETCH, RIDGE = 6.0, 0.3, 1.3, 1e-3
-NAMES = ["novel_numbers", "other_number", "novel_names", "opposites", "negated", "new_negation", "sole_negation", "exclusions", "misplaced", "first_person"]
-BOUNDS = [(0, 30), (1, 30), (0, 30), (0, 5), (3.25, 30), (0.5, 30), (0, 3), (1, 30), (0.3, 30), (0, 1)]
+NAMES = ["novel_numbers", "other_number", "novel_names", "opposites", "negated", "new_negation", "sole_negation", "exclusions", "misplaced", "first_person",
+         "swapped"]
+BOUNDS = [(0, 30), (1, 30), (0, 30), (0, 5), (3.25, 30), (0.5, 30), (0, 3), (1, 30), (0.3, 30), (0, 1), (3.25, 3.25)]
 LEAST_SCATTER = 3.75
 FITTED = ["begin", "mtrag_human", "wice", "summedits"]
 

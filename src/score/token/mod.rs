@@ -16,8 +16,8 @@ use super::boundary::{FOREIGN, LETTERS, chunk_end, number_end, split_ascii, word
 use super::hash;
 use super::language::{self, Evidence};
 use super::layout::{
-    digit, is_abbreviation, is_cited, is_list_marker, is_placeholder, is_question_mark, is_stop, list_number, may_mark,
-    names_source, without_closers,
+    digit, is_abbreviation, is_cited, is_data, is_list_marker, is_placeholder, is_question_mark, is_stop, is_table_rule,
+    list_number, may_mark, may_rule, names_source, tag, without_closers,
 };
 use super::lexicon::{Lexicon, Marks, RARE};
 
@@ -69,7 +69,8 @@ pub(super) struct Segment {
     pub(super) length: u32,
     pub(super) weight: f32,
     pub(super) is_code: bool,
-    pub(super) is_question: bool,
+    /// A question, or the head of a table.
+    pub(super) is_no_claim: bool,
     /// All that its tokens are marked with.
     pub(super) marks: Marks,
 }
@@ -107,6 +108,8 @@ pub(super) struct Text {
     open: Option<u32>,
     open_first: u32,
     in_code: bool,
+    /// Inside a fence around data, which is read as text.
+    in_data: bool,
     /// Number of the last list item.
     marker: u32,
     /// The next word opens a phrase, so that its capital says nothing.
@@ -137,6 +140,7 @@ impl Text {
     pub(super) fn read(&mut self, text: &str, lexicon: &Lexicon) {
         self.open = None;
         self.in_code = false;
+        self.in_data = false;
         self.in_citation = false;
         self.is_title = false;
         self.opens = false;
@@ -170,6 +174,10 @@ impl Text {
             }
             if line_start && (chunk.starts_with("```") || chunk.starts_with("~~~")) {
                 self.fence(at, end, bytes);
+            } else if line_start && may_rule(*byte) && !self.in_code && is_table_rule(bytes.get(at..).unwrap_or_default()) {
+                if let Some(head) = self.segments.last_mut().filter(|head| head.first as usize >= self.from) {
+                    head.is_no_claim = true;
+                }
             } else if line_start && may_mark(*byte) && is_list_marker(chunk) {
                 // The marker belongs to the layout, not to what is said.
                 self.marker = list_number(chunk).unwrap_or(self.marker);
@@ -222,7 +230,7 @@ impl Text {
     }
 
     /// Ends the open segment before byte `end`.
-    fn close(&mut self, end: usize, bytes: &[u8], is_question: bool) {
+    fn close(&mut self, end: usize, bytes: &[u8], is_no_claim: bool) {
         let Some(start) = self.open.take() else { return };
         let last = offset(self.tokens.len());
         if last == self.open_first && !self.in_code {
@@ -237,13 +245,16 @@ impl Text {
         let first = self.open_first;
         self.marks = self.marks.with(marks);
         let (length, weight, is_code) = (0, 0.0, self.in_code);
-        self.segments.push(Segment { start, end: offset(end), first, last, length, weight, is_code, is_question, marks });
+        self.segments.push(Segment { start, end: offset(end), first, last, length, weight, is_code, is_no_claim, marks });
     }
 
     fn fence(&mut self, at: usize, end: usize, bytes: &[u8]) {
         if self.in_code {
             self.close(end, bytes, false);
             self.in_code = false;
+        } else if self.in_data || is_data(bytes.get(at..end).unwrap_or_default()) {
+            self.close(at, bytes, false);
+            self.in_data = !self.in_data;
         } else {
             self.close(at, bytes, false);
             self.in_code = true;
@@ -286,6 +297,14 @@ impl Text {
                 at += 2;
             } else if *byte == b'[' {
                 at = self.bracket(bytes, at);
+            } else if matches!(byte, b'<' | b'&')
+                && let Some((length, parts)) = tag(bytes.get(at..).unwrap_or_default())
+            {
+                if parts && !self.in_code {
+                    self.close(base + at, &[], false);
+                    self.begin(base + at + length);
+                }
+                at += length;
             } else {
                 self.opens |= matches!(byte, b':' | b'*' | b'|' | b'#' | b'"' | b'(' | b'>');
                 at += 1;
