@@ -138,6 +138,49 @@ fn feedback_counts_by_its_own_time_and_by_the_time_of_its_answer() {
 }
 
 #[test]
+fn after_a_restart_a_repeat_of_feedback_is_known_and_answers_keep_their_scorer() {
+    let feedback = |id: &str, minute: u32, more: &str| {
+        format!(
+            r#"{{"event_time":"2026-05-04T08:0{minute}:00Z","feedback_id":"{id}","target":{{"request_id":"a"}},"name":"thumbs","score":1{more}}}"#
+        )
+    };
+    let mut before = ingest();
+    before.push(&records("gateway-logs", 0, &[&answer("a", "08:00:10")]), Timestamp(0));
+    before.push(&records("user-feedback", 0, &[&feedback("f1", 5, "")]), Timestamp(0));
+    let epoch = before.cut();
+    let (ids, note) = (epoch.ids[0], epoch.rated[0].note);
+    let hundredths = ids.scored.unwrap().hundredths;
+
+    let mut after = ingest();
+    let scorer: Arc<str> = "an earlier one".into();
+    after.remember(&PastAnswer {
+        event_time: ids.event_time,
+        group: &epoch.partials.groups[0],
+        request_id: "a",
+        repeat: ids.repeat,
+        ids: &ids.ids,
+        scored: Some((&scorer, hundredths)),
+    });
+    after.remember_rated(note);
+    for (repeat, at) in &epoch.repeats {
+        after.remember_feedback(*repeat, *at);
+    }
+    let judged = feedback("f3", 7, r#","source":"llm_judge""#);
+    after.push(&records("user-feedback", 0, &[&feedback("f1", 5, ""), &feedback("f2", 6, ""), &judged]), Timestamp(0));
+    let epoch = after.cut();
+    let counts = &epoch.outcomes.records["feedback"];
+    assert_eq!((counts.accepted, counts.duplicate, epoch.rated.len()), (2, 1, 0));
+    // The score counts under the scorer that made it, and only as a human rated it.
+    assert_eq!(epoch.partials.scorer, None);
+    let labels = &epoch.partials.of_scorers[&scorer];
+    assert_eq!((labels.len(), labels[0].measure, labels[0].partial.n), (1, measures::ANSWER_PRAISED_GROUNDEDNESS, 1));
+    assert_eq!(labels[0].partial.hist, [(u16::from(hundredths), 1)]);
+    let praised: u64 =
+        epoch.partials.rows.iter().filter(|row| row.measure == measures::ANSWER_PRAISED).map(|row| row.partial.n).sum();
+    assert_eq!(praised, 2);
+}
+
+#[test]
 fn no_secret_survives_and_text_is_kept_as_the_topic_says() {
     let mut ingest = ingest();
     let secret = "jane.doe@example.com";

@@ -48,11 +48,11 @@ impl Cohorts {
 
     /// The cohorts of a window that starts at `start`, by application.
     #[must_use]
-    pub fn of(&self, start: Timestamp) -> BTreeMap<&Arc<Group>, Delays> {
+    pub fn of(&self, start: Timestamp) -> BTreeMap<&Group, Delays> {
         let to = start.floor(Timestamp::DAY_US).plus(-FEEDBACK_HORIZON_US);
-        let mut pooled: BTreeMap<&Arc<Group>, Delays> = BTreeMap::new();
+        let mut pooled: BTreeMap<&Group, Delays> = BTreeMap::new();
         for (app, delays) in self.0.range(to.plus(-COHORT_DAYS * Timestamp::DAY_US)..to).flat_map(|(_, apps)| apps) {
-            add_bins(pooled.entry(app).or_default(), delays);
+            add_bins(pooled.entry(&**app).or_default(), delays);
         }
         pooled
     }
@@ -80,7 +80,7 @@ pub fn age_reached(end: Timestamp, now: Timestamp) -> Option<i64> {
 pub struct Maturity {
     /// Feedback of the cohorts.
     pub n: u64,
-    /// How much of it had come at the same age.
+    /// How much of it had come at the same age; 0 where there is too little.
     pub arrived: f64,
     /// The share; none for too little feedback.
     pub value: Option<f64>,
@@ -104,7 +104,8 @@ pub fn maturity(delays: &[(u16, u32)], span_us: i64, age_hours: i64) -> Maturity
     };
     let sum: f64 = delays.iter().map(|(bin, count)| arrived(*bin) * f64::from(*count)).sum();
     let value = (n >= FEEDBACK_MIN).then(|| sum / n as f64);
-    Maturity { n, arrived: sum, value, bounds: value.and_then(|_| interval::wilson(sum, n as f64)) }
+    let arrived = if value.is_some() { sum } else { 0.0 };
+    Maturity { n, arrived, value, bounds: value.and_then(|_| interval::wilson(sum, n as f64)) }
 }
 
 /// Why a window is published.
@@ -190,7 +191,7 @@ impl State {
         let place = self.place(metric.inputs, window, start);
         let cohorts = self.kept.cohorts.of(start);
         for group in served.into_iter().filter_map(|app| self.kept.groups.get(app)) {
-            let delays = cohorts.get(group).map_or(&[][..], Vec::as_slice);
+            let delays = cohorts.get(&**group).map_or(&[][..], Vec::as_slice);
             let found = maturity(delays, window.us(), age);
             // Too little feedback stays too little however old the window gets.
             if found.value.is_some() || age == 0 || !matches!(cause, Cause::Age) {

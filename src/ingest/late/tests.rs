@@ -64,6 +64,51 @@ fn an_exact_id_beats_a_conversation_and_seven_days_end_the_wait() {
     assert_eq!(seen, [("matched", Some("r")), ("unmatched", None)]);
 }
 
+fn rated(set: &PartialSet) -> i128 {
+    set.rows.iter().filter(|row| row.measure == measures::ANSWER_RATED).map(|row| row.partial.sum).sum()
+}
+
+#[test]
+fn an_answer_that_two_counted_as_rated_at_the_same_moment_counts_once() {
+    let settings = crate::ingest::tests::settings;
+    let note = rated_note(&IdHasher::new(&settings().key), "r", Timestamp(10));
+    for keeper_first in [true, false] {
+        let mut late = late();
+        late.add(pending(1, 100, Some("r"), None));
+        offer(&mut late, 10, "r", "c");
+        if !keeper_first {
+            late.counted(note, Timestamp(10), &Group::default());
+        }
+        let first = late.settle(Timestamp(200));
+        assert_eq!(rated(&first.partials), i128::from(keeper_first));
+        late.committed(first.rows.feedback.clone(), Timestamp(200));
+        // A fenced or repeated settling takes nothing back twice; neither does a restart from the table.
+        if keeper_first {
+            late.counted(note, Timestamp(10), &Group::default());
+            assert_eq!((rated(&late.settle(Timestamp(200)).partials), rated(&late.settle(Timestamp(200)).partials)), (-1, -1));
+            let mut again = Late::new(settings());
+            again.know(first.rows.feedback[0].clone());
+            again.counted(note, Timestamp(10), &Group::default());
+            assert_eq!(rated(&again.settle(Timestamp(200)).partials), -1);
+        }
+        let settled = late.settle(Timestamp(200));
+        late.committed(settled.rows.feedback, Timestamp(200));
+        assert!(late.settle(Timestamp(200)).partials.is_empty() && late.is_empty());
+    }
+}
+
+#[test]
+fn feedback_after_the_horizon_is_matched_but_counts_only_by_its_own_time() {
+    let mut late = late();
+    late.add(pending(1, FEEDBACK_HORIZON_US + 11, Some("r"), None));
+    late.add(pending(2, FEEDBACK_HORIZON_US + 10, Some("r"), None));
+    offer(&mut late, 10, "r", "c");
+    let epoch = late.settle(Timestamp(FEEDBACK_HORIZON_US + 20));
+    assert!(epoch.rows.feedback.iter().all(|row| row.r#match == "matched") && epoch.rows.feedback.len() == 2);
+    let delays: u64 = epoch.partials.rows.iter().filter(|row| row.measure == measures::ANSWER_DELAY).map(|row| row.partial.n).sum();
+    assert_eq!((delays, rated(&epoch.partials)), (1, 1));
+}
+
 fn opinion(offset: i64, at: i64, id: &str, score: f64, request_id: &str) -> FeedbackRow {
     FeedbackRow {
         feedback_id: Some(id.to_owned()),

@@ -10,6 +10,7 @@
 //! for where it is staged, and numbers are not judged while the evaluator is behind.
 //! One date is in memory at a time.
 
+mod answered;
 mod expected;
 mod files;
 mod ledger;

@@ -1,16 +1,17 @@
 //! The numbers: reads the tables date by date, recomputes and compares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use hashbrown::HashSet;
 
+use super::answered::{Answered, LAST_DAY, Ratings};
 use super::recompute::{Basis, Day, Past};
 use super::replaced::Replaced;
 use super::rescore::Rescorer;
 use super::{Report, Rescore, Settings, words};
-use crate::evaluate::Carried;
+use crate::evaluate::{Carried, Cohorts};
 use crate::event::Timestamp;
 use crate::lake::tables::columns::{COSTS, FEEDBACK, INTERACTIONS, METRICS};
 use crate::lake::tables::{self, Columns, Position, schema::Table};
@@ -51,7 +52,14 @@ impl Lake {
             (Some(rows), Some(metrics)) if metrics < rows => rows.plus(REFERENCE_DAYS * Timestamp::DAY_US),
             _ => Timestamp(i64::MIN),
         };
-        let replaced = Arc::new(self.replaced_feedback(fold, report).await?);
+        let replaced = Arc::new(self.replaced_feedback(fold, fold.cursor(KEEP), report).await?);
+        let settlement = self.settlement(fold).await?;
+        let settled_replaced = match &settlement {
+            Some(settlement) => self.replaced_feedback(fold, settlement.kept, report).await?,
+            None => HashSet::new(),
+        };
+        let mut unread_feedback: VecDeque<&String> = fold.files().get(FEEDBACK.name).into_iter().flat_map(BTreeMap::keys).collect();
+        let (mut ratings, mut cohorts) = (Ratings::default(), Cohorts::default());
         let mut carried = Carried::default();
         for date in dates {
             let Some(start) = start_of(date) else { continue };
@@ -59,10 +67,32 @@ impl Lake {
             let costs = self.read_day(fold, &COSTS, date, report).await?;
             let feedback = self.read_day(fold, &FEEDBACK, date, report).await?;
             let metrics = self.read_day(fold, &METRICS, date, report).await?;
+            // Feedback on the date's answers was given up to a week later.
+            let last_day = start.plus(LAST_DAY * Timestamp::DAY_US);
+            while let Some(settlement) = &settlement
+                && let Some(given) = unread_feedback.pop_front_if(|given| start_of(given).is_none_or(|given| given <= last_day))
+            {
+                let batches = self.read_day(fold, &FEEDBACK, given, report).await?;
+                if let Err(error) = ratings.add(&batches, &settings.feedback, &settled_replaced, settlement) {
+                    report.find("numbers", given, format!("cannot be recomputed: {error}"));
+                }
+            }
+            let answered = settlement.as_ref().map(|settlement| Answered {
+                ratings: ratings.take(start.days()),
+                cohorts: std::mem::take(&mut cohorts),
+                through: settlement.settled.through,
+            });
             let past = if start < whole_from { Past::Deleted } else { Past::Whole };
             let (scales, reference) = (settings.feedback.clone(), settings.reference.clone());
-            let basis =
-                Basis { start, scales, reference, carried: std::mem::take(&mut carried), past, replaced: Arc::clone(&replaced) };
+            let basis = Basis {
+                start,
+                scales,
+                reference,
+                carried: std::mem::take(&mut carried),
+                past,
+                replaced: Arc::clone(&replaced),
+                answered,
+            };
             let mut part = Report::default();
             let step = tokio::task::spawn_blocking(move || {
                 let compared = Day::new(&metrics, interactions, &costs, feedback).and_then(|day| day.compare(basis, &mut part));
@@ -73,10 +103,13 @@ impl Lake {
             match compared {
                 Ok(found) => {
                     differences.extend(found.differences);
-                    carried = found.carried;
+                    (carried, cohorts) = (found.carried, found.cohorts);
                 }
                 Err(error) => report.find("numbers", date, format!("cannot be recomputed: {error}")),
             }
+        }
+        if settlement.is_none() && fold.files().contains_key(FEEDBACK.name) {
+            report.left_out.push("metrics by the time of the answer: no hour of feedback has closed yet".to_owned());
         }
         if settings.feedback.is_empty() && fold.files().contains_key(FEEDBACK.name) {
             report.left_out.push("metrics of feedback: name the configuration, which says what the scores mean".to_owned());
@@ -94,10 +127,10 @@ impl Lake {
         Ok(())
     }
 
-    /// Feedback that later feedback with the same id replaced, as far as the keeper has taken it back.
-    async fn replaced_feedback(&self, fold: &Fold, report: &mut Report) -> Result<HashSet<Position>, Error> {
+    /// Feedback that later feedback with the same id replaced, as far as the keeper had taken it back where its cursor stood at `kept`.
+    async fn replaced_feedback(&self, fold: &Fold, kept: u64, report: &mut Report) -> Result<HashSet<Position>, Error> {
         let mut replaced = Replaced::default();
-        for number in fold.cursor(KEEP) + 1..fold.next_number() {
+        for number in kept + 1..fold.next_number() {
             if let Ok(Some(entry)) = self.read_entry(number).await {
                 replaced.is_not_taken_back(entry.id);
             }

@@ -1,8 +1,8 @@
 //! The rows of one date, through `evaluate`'s own formulas, against the rows of `metrics` of that date.
 //!
-//! Compared are the latest revisions of metrics that are made from requests, or from feedback by its own time: counts
+//! Compared are the latest revisions of metrics that are made from requests, or from feedback by its own or its answer's time: counts
 //! exactly, sums, values, intervals and p within the rounding of a sum. Drift and changes are compared with what the dates before
-//! left. Left out are ages, pipelines, and feedback by the time of its answer, which is revised at most hourly.
+//! left. Left out are ages and pipelines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use arrow::error::ArrowError;
 use hashbrown::HashSet;
 
 use super::Report;
+use super::answered::Answered;
 use super::expected::{classified, compared};
 use super::words;
-use crate::evaluate::{Carried, MetricRow, Recomputation, Reference, StoredAnswer, StoredFeedback};
+use crate::evaluate::{Carried, Cohorts, MetricRow, Recomputation, Reference, StoredAnswer, StoredFeedback};
 use crate::event::{Input, Safety, SafetyStage, Text, Timestamp};
 use crate::ingest::{FeedbackScale, SCORE_COLUMNS, polarity};
 use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
@@ -98,6 +99,8 @@ pub(super) struct Basis {
     pub(super) past: Past,
     /// Feedback that later feedback with the same id replaced.
     pub(super) replaced: Arc<HashSet<Position>>,
+    /// Feedback by answer; `None` where it is not known how far the metrics are.
+    pub(super) answered: Option<Answered>,
 }
 
 /// Whether the dates before are all there.
@@ -116,6 +119,8 @@ pub(super) struct Compared {
     pub(super) differences: Vec<(String, String)>,
     /// What the next date needs.
     pub(super) carried: Carried,
+    /// Delays of feedback on answers up to this date.
+    pub(super) cohorts: Cohorts,
 }
 
 impl Day {
@@ -162,20 +167,23 @@ impl Day {
             Ok(registry) => Arc::new(registry),
             Err(error) => {
                 let differences = vec![("schemas/metrics.yaml".to_owned(), error.to_string())];
-                return Ok(Compared { differences, carried: Carried::default() });
+                return Ok(Compared { differences, carried: Carried::default(), cohorts: Cohorts::default() });
             }
         };
-        let (scales, has_past) = (basis.scales.clone(), basis.past == Past::Whole);
+        let (scales, has_past, answered) = (basis.scales.clone(), basis.past == Past::Whole, basis.answered.is_some());
         let comparable: HashSet<&str> = registry
             .metrics()
             .iter()
             .filter(|metric| is_comparable(metric, scales.is_empty()))
-            .filter(|metric| has_past || !matches!(metric.value, Value::Drift { .. } | Value::Change { .. }))
+            .filter(|metric| answered || !metric.measures.iter().any(|measure| measures::is_by_answer(*measure)))
+            .filter(|metric| {
+                has_past || !matches!(metric.value, Value::Drift { .. } | Value::Change { .. } | Value::Maturity { .. })
+            })
             .map(|metric| &*metric.name)
             .collect();
-        let occurring = registry.metrics().iter().filter(|metric| metric.rows == Rows::Occurring);
+        let occurring = registry.metrics().iter().filter(|metric| metric.rows == Rows::Occurring || is_ratio_of_feedback(metric));
         let occurring: HashSet<&str> = occurring.map(|metric| &*metric.name).collect();
-        let (rows, carried) = self.recompute(basis, Arc::clone(&registry))?;
+        let (rows, carried, cohorts) = self.recompute(basis, &registry)?;
         let recomputed: BTreeMap<Key, Numbers> = rows
             .into_iter()
             .map(|row| {
@@ -194,7 +202,7 @@ impl Day {
                 Some(expected) if expected.agrees(found) => {}
                 None if found.n == 0 && found.bad_n == 0 => {}
                 // What occurred once and was corrected away keeps a row that says so.
-                None if found.bad_n == 0 && occurring.contains(&*key.0) => {}
+                None if found.bad_n == 0 && found.sum == 0.0 && occurring.contains(&*key.0) => {}
                 expected => differences.push((place(key), format!("recomputed {expected:?}, published {found:?}"))),
             }
         }
@@ -204,10 +212,10 @@ impl Day {
                 differences.push((place(key), format!("recomputed {expected:?}, but not published")));
             }
         }
-        Ok(Compared { differences, carried })
+        Ok(Compared { differences, carried, cohorts })
     }
 
-    fn recompute(&self, basis: Basis, registry: Arc<Registry>) -> Result<(Vec<MetricRow>, Carried), ArrowError> {
+    fn recompute(&self, basis: Basis, registry: &Arc<Registry>) -> Result<(Vec<MetricRow>, Carried, Cohorts), ArrowError> {
         let groups: HashSet<(i32, Group)> = self.published.keys().map(|key| (key.1.days(), key.3.clone())).collect();
         // A dimension that requests are not grouped by has no value in any row of theirs.
         let of_requests: HashSet<&Group> = self.published.keys().filter(|key| &*key.0 == REQUESTS).map(|key| &key.3).collect();
@@ -217,6 +225,7 @@ impl Day {
             .collect();
         let mut recomputation = Recomputation::new(groups).after(basis.carried, basis.start);
         let mut last = basis.start;
+        let mut rated = basis.answered.as_ref().map(Answered::rated);
         for arrays in &self.interactions {
             let columns = Columns { table: &INTERACTIONS, arrays };
             for row in 0..columns.array("event_time")?.len() {
@@ -231,12 +240,23 @@ impl Day {
                     compared: compared(&columns, row)?,
                     classified: classified(&columns, row)?,
                 };
-                recomputation.answer(at, &columns.request_group(&group_by, row)?, scorer.as_ref(), &stored);
+                let group = columns.request_group(&group_by, row)?;
+                recomputation.answer(at, &group, scorer.as_ref(), &stored);
+                if let Some(rated) = &mut rated {
+                    rated.see(&columns, row, at, (&group, scorer.as_ref()))?;
+                }
             }
         }
         last = last.max(self.add_feedback(&basis.scales, &basis.replaced, &mut recomputation)?);
+        let added = basis.answered.as_ref().zip(rated.as_ref());
+        let cohorts = added.map(|(answered, rated)| answered.add(rated, &mut recomputation)).unwrap_or_default();
         let through = last.plus(2 * Timestamp::DAY_US);
-        Ok(recomputation.finish(&Input::ALL.map(|input| (input, through)).into(), registry, basis.reference))
+        let through = Input::ALL.map(|input| (input, through)).into();
+        let (mut rows, carried) = recomputation.finish(&through, Arc::clone(registry), basis.reference);
+        if let Some(answered) = &basis.answered {
+            mature(answered, registry, &mut rows);
+        }
+        Ok((rows, carried, cohorts))
     }
 
     /// A request with what it costs after all repricings.
@@ -284,11 +304,29 @@ fn place((metric, start, window_s, group, _): &Key) -> String {
     format!("{metric} at {start} over {window_s} s of [{}]", values.join(", "))
 }
 
+/// Gives the windows with requests the maturity that they have reached by now; the recomputation ends with the date.
+fn mature(answered: &Answered, registry: &Registry, rows: &mut Vec<MetricRow>) {
+    for metric in registry.metrics().iter().filter(|metric| matches!(metric.value, Value::Maturity { .. })) {
+        rows.retain_mut(|row| {
+            let window = metric.windows.iter().find(|window| row.metric == metric.name && window.seconds() == row.window_s);
+            let Some(window) = window else { return row.metric != metric.name };
+            let Some(found) = answered.maturity(row.window_start, *window, &row.group) else { return false };
+            (row.n, row.sum, row.value) = (i64::try_from(found.n).unwrap_or(i64::MAX), found.arrived, found.value);
+            (row.lo, row.hi) = found.bounds.unzip();
+            true
+        });
+    }
+}
+
+/// A ratio whose numerator can be corrected away.
+fn is_ratio_of_feedback(metric: &Metric) -> bool {
+    matches!(&metric.value, Value::Ratio { over, .. } if over.iter().any(|term| measures::is_corrected(term.measure)))
+}
+
 fn is_comparable(metric: &Metric, no_scales: bool) -> bool {
     let counts_records = metric.measures.iter().any(|measure| measures::is_ledger(*measure));
     let from_rows = !counts_records && !matches!(metric.value, Value::Age(_) | Value::Service(_));
-    let is_by_answer = metric.measures.iter().any(|measure| measures::is_by_answer(*measure));
-    let feedback = metric.inputs == Inputs::of(Input::Feedback) && !no_scales && !is_by_answer;
+    let feedback = metric.inputs.contains(Input::Feedback) && !metric.inputs.contains(Input::Pipeline) && !no_scales;
     from_rows && (metric.inputs == Inputs::of(Input::Gateway) || feedback)
 }
 
