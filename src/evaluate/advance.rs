@@ -7,8 +7,8 @@ use super::change::CHANGE;
 use super::comparison::DRIFT;
 use super::maturity::first_user;
 use super::pane::{Block, Histograms, Series, sum};
-use super::plan::{bit, is_bulky};
-use super::state::{DAILY, State};
+use super::plan::{bit, is_bulky, is_replaceable};
+use super::state::{DAILY, REPLACEABLE, State};
 use super::{MetricRow, publish::Scope};
 use crate::event::{Input, Timestamp};
 use crate::measure::measures::is_by_answer;
@@ -380,6 +380,7 @@ impl State {
             if level == 2 {
                 self.kept.horizons[DAILY] = self.kept.horizons[DAILY].max(Some(next));
             }
+            self.kept.horizons[REPLACEABLE] = self.kept.horizons[REPLACEABLE].max(Some(next));
             self.kept.counters.evicted_hours += 1;
         }
     }
@@ -388,7 +389,10 @@ impl State {
         let daily = self.plan.daily;
         let kept = &mut self.kept;
         let compared = self.plan.compared;
-        let kept_for_days = |series: Series| daily & bit(series.measure()) != 0 || is_by_answer(series.measure());
+        let kept_for_days = |series: Series| {
+            let measure = series.measure();
+            daily & bit(measure) != 0 || is_by_answer(measure) || is_replaceable(measure)
+        };
         // A window within memory may be compared with what was before it.
         let reference = recent.plus(-self.settings.reference.reach_us());
         let days = recent.plus(-DAYS_KEPT_US).floor(Timestamp::DAY_US);
@@ -396,10 +400,14 @@ impl State {
         for level in [0, 1, 2] {
             kept.horizons[level] = kept.horizons[level].max(Some(recent));
         }
-        kept.horizons[DAILY] = kept.horizons[DAILY].max(Some(answers));
+        for longer in [DAILY, REPLACEABLE] {
+            kept.horizons[longer] = kept.horizons[longer].max(Some(answers));
+        }
         for levels in [&mut kept.levels, &mut kept.apps] {
-            levels[0].forget_before(recent, |_| false);
-            levels[1].forget_before(recent, |_| false);
+            for level in &mut levels[..2] {
+                level.forget_before(recent, |series| is_replaceable(series.measure()));
+                level.forget_before(answers, |_| false);
+            }
             levels[2].forget_before(answers.min(reference), |_| false);
         }
         kept.levels[2].forget_before(recent, kept_for_days);

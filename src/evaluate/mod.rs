@@ -62,7 +62,7 @@ pub struct Settings {
     pub stuck_after_us: Option<i64>,
     /// How long closed panes stay in memory: how late an event may be to correct every window it touches, in microseconds.
     pub keep_us: i64,
-    /// The same for hours of metrics by answer and of daily metrics.
+    /// The same for hours of metrics by answer and of daily metrics, and for feedback, which may be replaced.
     pub keep_answers_us: i64,
     /// Groups per tenant and day of event time; beyond, they are folded into `__other__`.
     pub groups_per_tenant: usize,

@@ -11,10 +11,14 @@ pub(super) fn is_bulky(measure: Measure) -> bool {
     measure.info().edges == Edges::Words
 }
 
+/// Feedback by its own time: for seven days a later one with the same id may replace it, so its panes are kept as long as those by
+/// answer.
+pub(super) const fn is_replaceable(measure: Measure) -> bool {
+    matches!(measure, measures::FEEDBACK | measures::FEEDBACK_POSITIVE | measures::FEEDBACK_SCORE)
+}
+
 /// A set of measures.
 pub(super) type MeasureSet = u128;
-
-const _: () = assert!(measures::COUNT <= MeasureSet::BITS as usize, "a set has a bit for every measure");
 
 const _: () = assert!(measures::COUNT <= MeasureSet::BITS as usize, "a set of measures must have a bit for each");
 

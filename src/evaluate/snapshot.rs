@@ -23,7 +23,7 @@ pub enum Error {
     Damaged(#[from] postcard::Error),
 }
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 impl State {
     /// The memory as bytes; settings and registry are not part of it.

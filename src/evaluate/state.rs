@@ -9,7 +9,7 @@ use super::freshness::Freshness;
 use super::groups::Groups;
 use super::maturity::Cohorts;
 use super::pane::{Level, OpenPane, Series};
-use super::plan::{MeasureSet, Plan, bit, is_bulky};
+use super::plan::{MeasureSet, Plan, bit, is_bulky, is_replaceable};
 use super::served::Versions;
 use super::service::Service;
 use super::watermark::Watermark;
@@ -69,8 +69,8 @@ pub(super) struct Kept {
     pub(super) provisional: BTreeSet<(u8, Window, Timestamp)>,
     /// Times a window was published again: (window, start, class).
     pub(super) revisions: BTreeMap<(Window, Timestamp, u8), i64>,
-    /// What started before this is not in memory any more: minutes, quarters, hours; and hours of daily metrics.
-    pub(super) horizons: [Option<Timestamp>; 4],
+    /// What started before this is not in memory any more: minutes, quarters, hours; hours of daily metrics; and all of feedback.
+    pub(super) horizons: [Option<Timestamp>; 5],
     pub(super) counters: Counters,
 }
 
@@ -102,6 +102,8 @@ impl Settled {
 
 /// Place of the horizon of daily measures' hours in [`Kept::horizons`].
 pub(super) const DAILY: usize = 3;
+/// Place of the horizon of all panes of feedback by its own time.
+pub(super) const REPLACEABLE: usize = 4;
 
 impl State {
     /// An empty memory.
@@ -268,7 +270,11 @@ impl State {
                 if start.plus(window.us()) > closed {
                     continue;
                 }
-                let place = if window >= Window::Hour && daily { DAILY } else { (window as usize).min(2) };
+                let place = match window {
+                    _ if is_replaceable(series.measure()) => REPLACEABLE,
+                    Window::Hour | Window::Day if daily => DAILY,
+                    _ => (window as usize).min(2),
+                };
                 if self.kept.horizons[place].is_some_and(|horizon| start < horizon) {
                     beyond_memory = true;
                     continue;

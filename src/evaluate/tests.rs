@@ -18,7 +18,7 @@ use crate::event::{Input, Outcome, Reason, Timestamp};
 use crate::log::{Entry, Kind};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
-    Accumulator, Answer, AnswerFeedback, AnswerState, Category, Dimension, Embedding, EndedRun, Fate, Group, Inputs, Ledger,
+    Accumulator, Answer, AnswerFeedback, AnswerState, Category, Dimension, Edges, Embedding, EndedRun, Fate, Group, Inputs, Ledger,
     Measure, Metric, Partial, PartialRow, PartialSet, Polarity, Registry, StatusClass, Vocabulary, Window, measures,
     observe_feedback,
 };
@@ -974,4 +974,45 @@ fn memory_is_bounded_and_what_is_beyond_it_is_counted() {
     let again: Vec<_> =
         rows.iter().filter(|row| &*row.metric == "requests").map(|row| (row.window_s, row.n, row.revision)).collect();
     assert_eq!(again, [(3_600, 1_201, 1)], "the minute is gone, its hour is whole in memory and is corrected");
+}
+
+#[test]
+fn feedback_that_is_replaced_days_later_is_taken_back_from_every_window() {
+    let mut state = state();
+    let at = |minutes: i64| Timestamp(minutes * MINUTE);
+    let given = |minutes, polarity| Placed { at: at(minutes), group: 0, event: Event::Feedback { answered_us: MINUTE, polarity } };
+    let (old, other) = (given(61, Polarity::Positive), given(62, Polarity::Negative));
+    let all = |hours: i64| ["g/0", "f/0", "p/0"].map(|name| (name, hours * 60));
+    let mut rows = Vec::new();
+    let days = 5 * 24;
+    let set = partials([old.clone(), other].iter(), false);
+    rows.extend(feed(&mut state, &entry(1, at(120), marks(&all(2))), set).0);
+    rows.extend(feed(&mut state, &entry(2, at(days * 60), marks(&all(days))), PartialSet::default()).0);
+    let mut back = PartialSet { groups: groups(), ..PartialSet::default() }.less(&partials([old].iter(), false));
+    // That it was read is never taken back.
+    back.rows.retain(|row| row.measure.info().edges == Edges::None);
+    rows.extend(feed(&mut state, &entry(3, at(days * 60 + 1), marks(&all(days))), back).0);
+    rows.extend(feed(&mut state, &entry(4, at(days * 60 + 120), marks(&all(days + 2))), PartialSet::default()).0);
+    let mut found: Vec<_> = last(&rows)
+        .into_iter()
+        .filter(|((metric, _, _, group, _), _)| {
+            metric.starts_with("feedback.") && group.get(Dimension::Tenant) == Some(&"a".into())
+        })
+        .filter(|((metric, ..), _)| {
+            ["feedback.count", "feedback.positive_rate", "feedback.positive_rate_by_answer"].contains(&&**metric)
+        })
+        .map(|((metric, _, seconds, ..), numbers)| (metric.to_string(), seconds, numbers.counts.0, numbers.counts.2))
+        .collect();
+    let row = |metric: &str, seconds, n| (metric.to_owned(), seconds, n, 0);
+    let wanted = [
+        row("feedback.count", 900, 1),
+        row("feedback.count", 3_600, 1),
+        row("feedback.positive_rate", 900, 1),
+        row("feedback.positive_rate", 3_600, 1),
+        row("feedback.positive_rate_by_answer", 3_600, 1),
+        row("feedback.positive_rate_by_answer", 86_400, 1),
+    ];
+    found.sort();
+    assert_eq!(found, wanted);
+    assert_eq!(state.counters().beyond_memory, 0);
 }
