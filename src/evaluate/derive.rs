@@ -89,7 +89,8 @@ pub(super) fn derive(metric: &Metric, cells: &Cells<'_>, span_us: i64) -> Option
         Value::Ratio { over, under } => {
             let (sum, n) = (total(cells, over)?, total(cells, under));
             let n = n.unwrap_or(0.0);
-            let value = (n > 0.0).then(|| sum / n);
+            // Of values that are all unknown the sum is no zero.
+            let value = (n > 0.0 && over.iter().any(|term| is_known(cells, *term))).then(|| sum / n);
             Some(with_value(whole(n), 0, sum, 0.0, value))
         }
         Value::Composed(composed) => {
@@ -174,6 +175,11 @@ fn total(cells: &Cells<'_>, terms: &[Term]) -> Option<f64> {
         sum = Some(sum.unwrap_or(0.0) + part);
     }
     sum
+}
+
+/// Whether anything is known of a term: a count always is, a sum is where there are values.
+fn is_known(cells: &Cells<'_>, term: Term) -> bool {
+    cells[term.measure.index()].is_some_and(|partial| term.field != Field::Sum || partial.n > 0)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sums of counts, far below 2^53")]
@@ -342,6 +348,17 @@ mod tests {
         assert_eq!(derived("tokens.per_minute", &cells).unwrap().observation.value, Some(30.0));
         assert_eq!(derived("tokens.input", &cells).unwrap().observation.value, Some(1200.0));
         assert_eq!(derived("tokens.per_request", &cells).unwrap().observation.value, Some(900.0));
+    }
+
+    #[test]
+    fn a_ratio_of_unknown_values_is_not_zero() {
+        let unknown = |measure| (measure, Partial { n_null: 2, ..Partial::default() });
+        let requests = (measures::REQUESTS, partial(measures::REQUESTS, &[1, 1], 0));
+        let praised = (measures::ANSWER_PRAISED, partial(measures::ANSWER_PRAISED, &[1], 0));
+        let found = derived("cost.per_positive_feedback", &[unknown(measures::COST), praised]).unwrap();
+        assert_eq!((found.observation.value, found.status), (None, Some(ValueStatus::NotApplicable)));
+        let cells = [unknown(measures::TOKENS_INPUT), unknown(measures::TOKENS_OUTPUT), requests];
+        assert_eq!(derived("tokens.per_request", &cells).unwrap().observation.value, None);
     }
 
     #[test]
