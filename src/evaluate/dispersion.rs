@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use super::derive::{Cells, Derived, fraction};
 use super::interval;
 use super::pane::Level;
-use super::plan::{MeasureSet, bit};
+use super::plan::{MeasureSet, bit, is_by_answer};
 use super::publish::Gathered;
 use crate::event::Timestamp;
 use crate::measure::registry::Value;
@@ -123,7 +123,12 @@ pub(super) fn dispersions(
                 table[cell.measure.index()] = Some(&cell.partial);
             }
             let between = found.entry((first.group, first.scorer)).or_insert_with(|| vec![Between::default(); metrics.len()]);
-            for (metric, between) in metrics.iter().zip(between).filter(|(metric, _)| metric.scored == (first.scorer > 0)) {
+            let counted = |metric: &Metric| {
+                // What is counted by the time of the answer is kept by the hour: shorter stretches would all look alike.
+                let by_answer = metric.measures.iter().copied().any(is_by_answer);
+                metric.scored == (first.scorer > 0) && (!by_answer || step == Timestamp::HOUR_US)
+            };
+            for (metric, between) in metrics.iter().zip(between).filter(|(metric, _)| counted(metric)) {
                 if let Some(part) = fraction(&metric.value, &table) {
                     between.add(part);
                 }

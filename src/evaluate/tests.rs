@@ -580,7 +580,8 @@ fn slowly_widened(
     (from, to): (Timestamp, Timestamp),
     is_mine: impl Fn(u32, Option<&Arc<str>>) -> bool,
 ) {
-    if !has_interval(metric) {
+    let by_the_hour_only = metric.measures.iter().copied().any(measures::is_by_answer) && to.0 - from.0 <= HOUR;
+    if !has_interval(metric) || by_the_hour_only {
         return;
     }
     let mut between = Between::default();
