@@ -5,7 +5,8 @@
 use std::fmt::Write;
 
 use super::registry::{Metric, Registry, Rows, Store, Term, Value};
-use super::{Direction, Edges, Field, Measure, Window, ledger};
+use super::{Direction, Edges, Field, Inputs, Measure, Window, ledger, measures};
+use crate::event::Input;
 
 /// How the page opens.
 const OPENING: &str = "# Metrics
@@ -23,7 +24,8 @@ Answers of one conversation are not independent, so intervals of rates and of me
 over-dispersion, which stands in `dispersion`. The window is cut into stretches (3 minutes for a quarter, 5 for an hour, an hour for a
 day); phi is Pearson's statistic between them per degree of freedom (of K - 1 for K stretches with values), and
 `dispersion` = 1 + max(0, phi - 1) (t(0.975, K - 1) / 1.96)^2. The interval is that of n / dispersion values. It is not measured (null)
-for windows of a minute, below 30 values or three stretches, and where all values are equal. What hangs together for longer than a
+for windows of a minute, for hours of what is counted by the time of its answer, below 30 values or three stretches, and where all
+values are equal. What hangs together for longer than a
 stretch is seen only in part.
 
 What costs and feedback say may be corrected later (a new price table, feedback that replaces an earlier one with the same id): their
@@ -31,7 +33,8 @@ rows have no `min` and `max`, which a correction cannot take back.
 
 `hist_edges` holds the greatest value of each non-empty bin, `hist_counts` the number of values in it. The edges never depend on
 the data, so histograms of several rows add up: for scores hundredths of the range 0-1 with a bin of its own for zero, for
-everything else 64 bins per power of two (whole numbers below 128 exactly), so a quantile is within 0.8 % of a value of its rank.
+everything else 64 bins per power of two (whole numbers below 128 exactly), so a quantile, the middle of its bin, is within 0.8 % of a value of its rank, and of
+scores within 0.005.
 
 A window is published when all partitions of the inputs it is made from have passed its end. Late events make a further
 `revision`, and the greatest one holds; `is_final` is false where some partitions were left out (`coverage` says how many were
@@ -54,6 +57,18 @@ expected to have come by now, learned only from answers that are older than the 
 one answer has them, and besides `reference.rouge_1.precision`, `.recall` and `.stemmed` (F-measure with Porter's stemmer; likewise
 `rouge_2`, `rouge_l`, `rouge_lsum`), `classification.confidence`, and, of the lists of vectors `response_token_embeddings` and
 `reference_token_embeddings`, `reference.bertscore_precision`, `_recall` and `_f1`. What they agree with: [agreement.md](agreement.md).
+
+**How a request ended** is in `status` of `interactions`, one class each. HTTP decides first: 429 is `throttled_429`; 408, 504, and another 5xx
+whose `error_type` names a timeout are `timeout`; the other 5xx `provider_5xx`; 499 `cancelled`; 400 with a content filter in `error_type` or
+`finish_reason`, or with status `filtered`, `content_filtered`; the other 4xx `client_4xx`. Any other reply, or none, is `timeout` if
+`error_type` names one; else what the record's own `status` says (`error` is `provider_5xx`); without one, `content_filtered` if a filter is
+named, `provider_5xx` if there is an `error_type`, `ok` otherwise.
+
+**Content safety** counts a request once in each category that one of its findings is of. Categories go by the words in their names: hate or
+harassment, self, sex, violen, and jailbreak, attack or prompt_injection; all others are `other`.
+
+**Feedback** is positive or negative by its name: `thumbs` and `resolved` from 1 of 0-1 on, `rating` from 4 of 1-5 on, others as
+[`[feedback.registry]`](configuration.md) says. A score outside its name's scale, and a name that is not known, has no direction.
 
 Rules read metrics over any length of time, not only over published windows: always from exact sums, never as a mean of means.
 ";
@@ -101,7 +116,7 @@ fn section(metric: &Metric, out: &mut String) {
     line(out, format_args!("* Cannot see: {}", metric.cannot_see));
     line(out, format_args!("* Several rows as one: {}", metric.aggregate));
     line(out, format_args!("* Worked example: {}", example(metric)));
-    let inputs: Vec<&str> = metric.inputs.iter().map(crate::event::Input::as_str).collect();
+    let inputs: Vec<&str> = metric.inputs.iter().map(Input::as_str).collect();
     let waits = if inputs.is_empty() { "nothing: it follows the time of the log".to_owned() } else { inputs.join(" and ") };
     line(out, format_args!("* Waits for: {waits}"));
     if metric.rows == Rows::Occurring {
@@ -110,7 +125,7 @@ fn section(metric: &Metric, out: &mut String) {
     if metric.scored {
         line(out, format_args!("* One series per scorer"));
     }
-    if let Some(sql) = sql(metric) {
+    for sql in [sql(metric), quantile_sql(metric)].into_iter().flatten() {
         line(out, format_args!("\n```sql\n{sql};\n```"));
     }
 }
@@ -154,35 +169,83 @@ pub fn sql(metric: &Metric) -> Option<String> {
     if metric.sql.is_some() {
         return metric.sql.clone();
     }
+    let name = &metric.name;
     let seconds = metric.windows.last()?.seconds();
-    let rows = format!("FROM metrics WHERE metric = '{}' AND window_s = {seconds}", metric.name);
+    let by = dimensions(metric);
     let value = match &metric.value {
         Value::Count(_) => "sum(n)",
-        Value::Sum(_) => return Some(format!("SELECT sum(value) AS value {rows}")),
+        Value::Sum(_) => "sum(value)",
         Value::Total(_) => "sum(sum)",
         Value::PerMinute(_) => "sum(sum) / (count(DISTINCT window_start) * max(window_s) / 60.0)",
-        Value::Rate { .. } if metric.rows == Rows::Occurring => {
-            let whole = if metric.scored { "refusal_rate" } else { "requests" };
-            let all = format!("(SELECT sum(n) FROM metrics WHERE metric = '{whole}' AND window_s = {seconds})");
-            return Some(format!("SELECT sum(bad_n) / {all} AS value {rows}"));
-        }
-        Value::Rate { .. } => "sum(bad_n) / sum(n)",
-        Value::AgeSince { .. } => {
+        Value::Rate { denominator, .. } if metric.rows == Rows::Occurring => {
+            let whole = whole(metric, denominator);
+            let bad = format!("coalesce(sum(bad_n) FILTER (WHERE metric = '{name}'), 0)");
             return Some(format!(
-                "SELECT tenant, app, index, sum(sum) / sum(n) AS value, sum(n_null) / (sum(n) + sum(n_null)) AS unknown {rows} \
-                 GROUP BY tenant, app, index"
+                "SELECT {by}, {bad} / nullif(sum(n) FILTER (WHERE metric = '{whole}'), 0) AS value FROM metrics WHERE metric IN ('{name}', '{whole}') \
+                 AND window_s = 3600 GROUP BY {by}"
             ));
         }
-        Value::Mean(_) | Value::Ratio { .. } => "sum(sum) / sum(n)",
+        Value::AgeSince { .. } => {
+            return Some(format!(
+                "SELECT {by}, sum(sum) / nullif(sum(n), 0) AS value, sum(n_null) / (sum(n) + sum(n_null)) AS unknown FROM metrics WHERE \
+                 metric = '{name}' AND window_s = {seconds} GROUP BY {by}"
+            ));
+        }
+        Value::Rate { .. } => "sum(bad_n) / nullif(sum(n), 0)",
+        Value::Mean(_) | Value::Ratio { .. } => "sum(sum) / nullif(sum(n), 0)",
         Value::Least(_) => "min(min)",
         Value::Exhaustion(_) => "min(value)",
-        Value::Age(_) => "min(value)",
+        Value::Age(_) => "max(value)",
         Value::Composed(_) | Value::Drift { .. } | Value::Change { .. } | Value::Maturity { .. } | Value::Service(_) => {
             return None;
         }
     };
-    let by = if metric.scored { "tenant, app, scorer" } else { "tenant, app" };
-    Some(format!("SELECT {by}, {value} AS value {rows} GROUP BY {by}"))
+    let rows = format!("FROM metrics WHERE metric = '{name}' AND window_s = {seconds}");
+    Some(match by {
+        "" => format!("SELECT {value} AS value {rows}"),
+        _ => format!("SELECT {by}, {value} AS value {rows} GROUP BY {by}"),
+    })
+}
+
+/// How to read a quantile of several rows, for what has an ordered histogram.
+fn quantile_sql(metric: &Metric) -> Option<String> {
+    if !matches!(metric.value, Value::Mean(_) | Value::Total(_)) {
+        return None;
+    }
+    let measure = metric.shown().filter(|measure| matches!(measure.info().edges, Edges::Linear | Edges::Logarithmic))?;
+    let above = if measure.info().edges == Edges::Linear { "0.01" } else { "1.6 %" };
+    let seconds = metric.windows.last()?.seconds();
+    let (name, by) = (&metric.name, dimensions(metric));
+    Some(format!(
+        "WITH bins AS (SELECT {by}, unnest(hist_edges) AS edge, unnest(hist_counts) AS count FROM metrics WHERE metric = '{name}' AND \
+         window_s = {seconds}),\nranks AS (SELECT {by}, edge, sum(sum(count)) OVER (PARTITION BY {by} ORDER BY edge) AS rank, sum(sum(count)) \
+         OVER (PARTITION BY {by}) AS n FROM bins GROUP BY {by}, edge)\nSELECT {by}, min(edge) AS p95 FROM ranks WHERE rank >= 0.95 * n GROUP BY \
+         {by} -- the end of the bin: at most {above} above a value of that rank"
+    ))
+}
+
+/// What rows are not added up over: what is not of one application, one job, one name of feedback or one scorer.
+fn dimensions(metric: &Metric) -> &'static str {
+    const NAMED: [Measure; 4] =
+        [measures::FEEDBACK_POSITIVE, measures::FEEDBACK_SCORE, measures::ANSWER_POSITIVE, measures::ANSWER_SCORE];
+    match &metric.value {
+        // A record that was refused has no tenant.
+        _ if metric.name.starts_with("ledger.") => "",
+        Value::Age(_) | Value::AgeSince { .. } => "tenant, app, \"index\"",
+        _ if metric.inputs == Inputs::of(Input::Pipeline) => "tenant, app, job",
+        _ if metric.measures.iter().any(|measure| NAMED.contains(measure)) => "tenant, app, feedback_name",
+        _ if metric.scored => "tenant, app, scorer",
+        _ => "tenant, app",
+    }
+}
+
+/// The metric that counts everything in which an occurring one may occur.
+fn whole(metric: &Metric, denominator: &[Term]) -> &'static str {
+    match denominator.first() {
+        _ if metric.scored => "refusal_rate",
+        Some(term) if term.measure == measures::SAFETY_ANY => "content_safety.rate",
+        _ => "requests",
+    }
 }
 
 fn derivation(value: &Value) -> String {
