@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use super::derive::{Cells, Derived, fraction};
 use super::interval;
 use super::pane::Level;
-use super::plan::{MeasureSet, bit, is_by_answer};
+use super::plan::{MeasureSet, bit};
 use super::publish::Gathered;
 use crate::event::Timestamp;
 use crate::measure::registry::Value;
@@ -125,7 +125,7 @@ pub(super) fn dispersions(
             let between = found.entry((first.group, first.scorer)).or_insert_with(|| vec![Between::default(); metrics.len()]);
             let counted = |metric: &Metric| {
                 // What is counted by the time of the answer is kept by the hour: shorter stretches would all look alike.
-                let by_answer = metric.measures.iter().copied().any(is_by_answer);
+                let by_answer = metric.measures.iter().copied().any(measures::is_by_answer);
                 metric.scored == (first.scorer > 0) && (!by_answer || step == Timestamp::HOUR_US)
             };
             for (metric, between) in metrics.iter().zip(between).filter(|(metric, _)| counted(metric)) {

@@ -73,7 +73,20 @@ classes = "Labels a, a, b, predictions a, b, b: precision 1 and 1/2, recall 1/2 
 rate = lambda bad, n: "{:.4f} to {:.4f}".format(*wilson(bad, n))
 adjusted = stats.false_discovery_control([0.01, 0.04, 0.03])
 
+praised, down = [0.9] * 30 + [0.4] * 10, [0.9] * 10 + [0.4] * 20
+wins = np.array([[1.0 if a > b else 0.5 if a == b else 0.0 for b in down] for a in praised])
+area, pairs = wins.mean(), wins.size
+delong = math.sqrt(wins.mean(axis=1).var(ddof=1) / len(praised) + wins.mean(axis=0).var(ddof=1) / len(down))
+logit = math.log(area / (1 - area))
+bounds = [1 / (1 + math.exp(-(logit + side * z * delong / (area * (1 - area))))) for side in (-1, 1)]
+delays = [300] * 120 + [86_400] * 80
+matured = [np.mean([min(1, max(0, (age + 3600 - d) / 3600)) for d in delays]) for age in (0, 3600)]
+
 EXAMPLES = {
+    f"Of 200 delays in the cohorts, 120 of 5 minutes and 80 of a day, an hour that has just ended: (120 · 55/60 + 80 · 0) / 200 = {matured[0]:.2f}; an hour later "
+    f"(120 · 1 + 80 · 0) / 200 = {matured[1]:.1f}.",
+    f"Praised: 30 answers at 0.9 and 10 at 0.4; rated down: 10 at 0.9 and 20 at 0.4. Of {pairs:,} pairs {(wins == 1).sum()} are won and {(wins == 0.5).sum()} tied: "
+    f"(600 + 250) / 1,200 = {area:.4f}, interval {bounds[0]:.4f} to {bounds[1]:.4f}.",
     f"12 and 30 in two windows: 12 and 30, together {12 + 30}.",
     f"3 and 5 in two windows: 3 and 5, together {3 + 5}.",
     f"600 in an hour: {600 // 60} per minute.",

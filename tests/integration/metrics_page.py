@@ -100,9 +100,11 @@ feedback = table("feedback").with_columns(at=epoch("event_time"), feedback_name=
     ),
 )
 answered = (
-    feedback.filter(col("match") == "matched").drop(*GROUP, "at", strict=False).rename({"score": "rating"})
-    .join(requests.select("request_id", "event_time", "at", *GROUP), left_on=["answer_request_id", "answer_event_time"], right_on=["request_id", "event_time"], how="inner")
+    feedback.filter(col("match") == "matched").rename({"score": "rating", "at": "given"}).drop(*GROUP, strict=False)
+    .join(requests.select("request_id", "event_time", "at", "scorer", "groundedness", *GROUP), left_on=["answer_request_id", "answer_event_time"], right_on=["request_id", "event_time"], how="inner")
 )
+answered = answered.with_columns(delay=((col("given") - col("at")) / 1e6).ceil(), hundredths=(col("groundedness") * 100).round(7).ceil() / 100)
+labelled = answered.filter(col("groundedness").is_not_null() & col("positive").is_not_null() & (col("source").is_null() | (col("source") == "human")))
 rated = answered.group_by("answer_request_id", "answer_event_time").agg(praised=col("positive").sum()).with_columns(rated=lit(True))
 requests = requests.join(rated, left_on=["request_id", "event_time"], right_on=["answer_request_id", "answer_event_time"], how="left").with_columns(
     col("rated").fill_null(False), col("praised").fill_null(0))
@@ -211,6 +213,10 @@ SPECS = {
     "feedback.positive_rate_by_answer": feedback_of(col("positive"), frame=answered, dims=[*GROUP, "feedback_name"]),
     "feedback.mean_rating_by_answer": values(col("rating"), ALWAYS, frame=answered, dims=[*GROUP, "feedback_name"]),
     "feedback.response_rate_by_answer": rate(ALWAYS, col("rated"), occurring=True),
+    "feedback.delay_by_answer_s": values(col("delay"), frame=answered, hist="log"),
+    "feedback.groundedness_of_praised": values(col("hundredths"), frame=labelled.filter(col("positive")), scored=True, hist="linear", interval=True),
+    "feedback.groundedness_of_rated_down": values(col("hundredths"), frame=labelled.filter(~col("positive")), scored=True, hist="linear", interval=True),
+    "feedback.groundedness_agreement": Spec("composed", labelled, scored=True),
     "cost.per_positive_feedback": Spec("ratio", looked=col("cost_status").is_not_null(), value=col("cost_usd"), top=col("praised")),
     "pipeline.runs": Spec("count", runs, [*APP, "job"]),
     "pipeline.failure_rate": rate(ALWAYS, col("state") != "COMPLETE", frame=runs, dims=[*APP, "job"]),
@@ -266,7 +272,18 @@ def classes(name, average):
     return compute
 
 
+def auroc(rows):
+    """Area under the ROC curve of human labels, DeLong's interval on the logit scale, and its labels; none below 30 of a kind."""
+    up, down = (np.array(rows.filter(col("positive") == side)["hundredths"].to_list()) for side in (True, False))
+    if min(len(up), len(down)) < 30:
+        return None
+    wins = (up[:, None] > down[None, :]) + 0.5 * (up[:, None] == down[None, :])
+    return float(wins.mean())
+
+
 def composed(name):
+    if name == "feedback.groundedness_agreement":
+        return auroc
     if name == "reference.bleu":
         return bleu
     if name == "classification.calibration_error":
@@ -452,7 +469,8 @@ for (name, seconds), rows in sorted(published.items()):
             if not same(row[column], want[column], slack):
                 wrong(name, f"{seconds} s {key}: {column} {row[column]}, expected {want[column]}")
         enough = spec.kind not in ("mean", "rate", "composed") or want["n"] >= 30
-        status = "not_applicable" if want["value"] is None else "ok" if enough else "thin"
+        few = name == "feedback.groundedness_agreement" and want["value"] is None
+        status = "thin" if few else "not_applicable" if want["value"] is None else "ok" if enough else "thin"
         if row["value_status"] != status:
             wrong(name, f"{seconds} s {key}: {row['value_status']}, expected {status}")
         if "values" in want and spec.hist:
@@ -483,6 +501,15 @@ for (name, seconds), rows in published.items():
             if not times or not same(row["value"], start + seconds - max(times) / 1e6, 1e-6):
                 wrong(name, f"{seconds} s {start} {key}: {row['value']}, published at {max(times, default=None)}")
             known.setdefault((name, seconds), {})[start, key] = {"value": row["value"]}
+
+# ---- maturity: a lake of three days has no cohort that is old enough
+for (name, seconds), rows in published.items():
+    if name == "feedback.maturity":
+        for (start, key), row in rows.items():
+            compared_rows += 1
+            known[name, seconds][start, key] = row
+            if row["value"] is not None or row["value_status"] != "thin" or row["n"]:
+                wrong(name, f"{seconds} s {start}: {row['value']} {row['value_status']} of {row['n']}, without any old cohort")
 
 # ---- the ledger: what became of the records, by hour
 fates = collections.Counter()
@@ -722,7 +749,7 @@ def pooled(name, seconds, by):
 def whole(name, by):
     """A composed metric over all requests, by these columns."""
     spec, compute = SPECS[name], composed(name)
-    return {tuple(key): compute(rows) for key, rows in spec.frame.filter(spec.looked).group_by(*by)}
+    return {tuple(key): compute(rows) for key, rows in spec.frame.filter(spec.looked).group_by(*by) if "closing" not in key}
 
 
 def run(name, sql):
@@ -733,13 +760,15 @@ def run(name, sql):
 
 def check(name, sql):
     """Runs one query; whether it had anything to say."""
-    row = next((row for (metric, seconds), rows in published.items() if metric == name for (start, key), row in sorted(rows.items(), key=lambda each: -each[0][0]) if row["value"] is not None), None)
+    row = next((row for (metric, seconds), rows in published.items() if metric == name
+                for (start, key), row in sorted(rows.items(), key=lambda each: -each[0][0]) if row["value"] is not None or name == "feedback.maturity"), None)
     if row is not None:
         # Names and days that the page makes up.
         place = {"'t'": row["tenant"], "'a'": row["app"]}
         for made_up, real in place.items():
             sql = sql.replace(made_up, f"'{real}'")
         day = row["window_start"].date()
+        sql = sql.replace("CURRENT_DATE", f"DATE '{day}' + 14")
         sql = sql.replace("DATE '2026-05-04'", f"DATE '{day}'").replace("TIMESTAMPTZ '2026-05-04", f"TIMESTAMPTZ '{day}").replace("TIMESTAMPTZ '2026-05-05'", f"TIMESTAMPTZ '{day}' + INTERVAL 1 DAY")
     columns, rows = run(name, sql)
     rows = [row for row in rows if any(value is not None for key, value in row.items() if key not in DIMENSIONS)]
@@ -777,6 +806,11 @@ def check(name, sql):
         for (start, key), row in known[name, HOUR].items():
             sums[tuple(dict(zip(DIMENSIONS, key))[column] for column in by)] += (row["nulls"], row["looked"])
         wanted = {group: float(nulls / looked) for group, (nulls, looked) in sums.items()}
+    elif name == "feedback.maturity":
+        wanted = collections.defaultdict(list)
+        for tenant, app, given in answered.filter(col("tenant") != "closing").select(*APP, "delay").rows():
+            wanted[tenant, app].append(min(1, max(0, (7200 - log_bins([given])[0]) / 3600)))
+        wanted = {group: float(np.mean(shares)) for group, shares in wanted.items()}
     elif name.startswith("ledger."):
         rows_of = ledger[name].values()
         wanted = {(): sum(row["bad_n"] for row in rows_of) / sum(row["n"] for row in rows_of) if name.endswith("ratio") else sum(row["value"] for row in rows_of)}

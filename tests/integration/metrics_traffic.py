@@ -103,13 +103,14 @@ for hour in HOURS:
         at = BEGIN + hour * HOUR + chance.randrange(HOUR)
         event = request(number, at, hour >= 58)
         requests.append((at + (2 * HOUR if number % 20 == 7 else chance.randrange(10_000)), event))
-        if chance.random() < 0.25:
+        if chance.random() < 0.6:
             name, score = chance.choice([("thumbs", chance.random() < 0.7), ("rating", chance.randrange(1, 6)), ("resolved", chance.randrange(2)), ("helpfulness", chance.randrange(100)), ("thumbs", None)])
             target = event["request_id"] if chance.random() < 0.95 else "nobody-asked"
+            source = chance.choice(["human", "human", None, "llm_judge"])
             for again in range(chance.choice([1, 1, 1, 2])):
                 given = at + chance.randrange(1_000, 3 * HOUR) + again * 60_000
                 feedback.append((given + chance.randrange(5_000), {"event_time": given, "feedback_id": f"f-{number}", "target": {"request_id": target}, "name": name,
-                                 "score": score if again == 0 or score is None else chance.choice([0, 1]), "tenant": event["tenant"], "app": event["app"]}))
+                                 "score": score if again == 0 or score is None else chance.choice([0, 1]), "tenant": event["tenant"], "app": event["app"], "source": source}))
         number += 1
 # An answer that is too long to be scored.
 requests.append((BEGIN + 9 * HOUR + 5, request(number, BEGIN + 9 * HOUR, False) | {"http_status": 200, "response": "word " * 60_000, "contexts": [{"id": "a", "text": CONTEXTS[0]}]}))
