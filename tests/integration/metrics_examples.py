@@ -82,7 +82,16 @@ bounds = [1 / (1 + math.exp(-(logit + side * z * delong / (area * (1 - area)))))
 delays = [300] * 120 + [86_400] * 80
 matured = [np.mean([min(1, max(0, (age + 3600 - d) / 3600)) for d in delays]) for age in (0, 3600)]
 
+buckets = np.array([40, 30, 20]), np.array([150, 150, 150])
+share = 90 / 540
+expected = [(a + b) * share for a, b in zip(*buckets)]
+tails = [min(1, 2 * (stats.binom.sf(a - 1, a + b, share) if a > e else stats.binom.cdf(a, a + b, share))) for a, b, e in zip(*buckets, expected)]
+assert min(tails) == tails[2]
+
 EXAMPLES = {
+    f"Texts by bucket (40, 30, 20) of 60 texts beside (150, 150, 150) of 300: shares {shares(buckets[0] / 90)} and thirds, distance "
+    f"{distance.jensenshannon(*buckets, base=2):.4f}; the bucket that moved most has 20 of 170 where {expected[2]:.1f} were to be expected: p = 3 x {min(tails):.3f} = "
+    f"{3 * min(tails):.2f}.",
     f"Of 200 delays in the cohorts, 120 of 5 minutes and 80 of a day, an hour that has just ended: (120 · 55/60 + 80 · 0) / 200 = {matured[0]:.2f}; an hour later "
     f"(120 · 1 + 80 · 0) / 200 = {matured[1]:.1f}.",
     f"Praised: 30 answers at 0.9 and 10 at 0.4; rated down: 10 at 0.9 and 20 at 0.4. Of {pairs:,} pairs {(wins == 1).sum()} are won and {(wins == 0.5).sum()} tied: "

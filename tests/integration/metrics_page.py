@@ -680,6 +680,61 @@ for (name, seconds), rows in published.items():
             if row["n"] != n or not same(row["value"], want, 2e-4):
                 wrong(name, f"{seconds} s {start} {row['tenant']}: {row['value']} of {row['n']}, expected {want} of {n}")
 
+# ---- words: texts by the buckets that their words fall into
+def buckets(text):
+    """The buckets of a text: FNV-1a of each word of at least three letters and no digit, in the order of reading, up to 64."""
+    found = set()
+    for word in re.findall(r"[^\W_]+", text.encode()[:2048].decode(errors="ignore").lower()):
+        if len(word) >= 3 and word.isalpha():
+            hashed = 0xCBF29CE484222325
+            for letter in word:
+                hashed = (hashed ^ ord(letter)) * 0x100000001B3 % 2**64
+            found.add((hashed ^ hashed >> 32) % 512)
+            if len(found) == 64:
+                break
+    return found
+
+
+words_of = {}
+
+
+def texts_by_bucket(column, tenant, app, begin, end):
+    """Number of texts with words, and of those in each bucket, and the sum of squares of the buckets of each."""
+    counts, texts, squares = collections.Counter(), 0, 0
+    for text in stretch_of(requests, column, (tenant, app, None), False, begin, end):
+        if text is None:
+            continue
+        mine = words_of.get(text)
+        if mine is None:
+            mine = words_of[text] = buckets(text)
+        counts.update(mine)
+        texts, squares = texts + bool(mine), squares + len(mine) ** 2
+    return counts, texts, squares
+
+
+for (name, seconds), rows in published.items():
+    if match := re.fullmatch(r"drift\.(prompt|answer)_vocabulary\.js", name):
+        column = {"prompt": "prompt", "answer": "response"}[match[1]]
+        for (start, key), row in rows.items():
+            here, n, squares = texts_by_bucket(column, row["tenant"], row["app"], start, start + seconds)
+            there, m, squares_before = texts_by_bucket(column, row["tenant"], row["app"], start - (DAY if seconds == HOUR else 7 * DAY), start)
+            compared_rows += 1
+            found = {"value": None, "p": None, "expected": None}
+            if min(n, m) >= 50:
+                names = sorted(here.keys() | there.keys())
+                w, r = (np.array([side[one] for one in names], float) for side in (here, there))
+                a, b = w / w.sum(), r / r.sum()
+                divergence = sum(float(np.sum(x[x > 0] * np.log2(x[x > 0] / ((a + b) / 2)[x > 0]))) for x in (a, b)) / 2
+                spread = sum((len(names) - of / side.sum()) / side.sum() for side, of in ((w, squares), (r, squares_before)))
+                share = w.sum() / (w.sum() + r.sum())
+                tails = np.where(w > (w + r) * share, stats.binom.sf(w - 1, w + r, share), stats.binom.cdf(w, w + r, share))
+                found = {"value": math.sqrt(max(0.0, divergence)), "p": min(1.0, len(names) * 2 * float(tails.min())), "expected": math.sqrt(spread / (8 * math.log(2)))}
+            known[name, seconds][start, key] = found | {"counts": here}
+            if row["n"] != n or row["sum"] != sum(here.values()) or any(not same(row[one], found[one], 1e-9) for one in ("value", "expected")):
+                wrong(name, f"{seconds} s {start} {row['tenant']}: {row['value']} beside {row['expected']} of {row['n']}, expected {found} of {n}")
+            if not (row["p"] is None and found["p"] is None or abs(row["p"] - found["p"]) < 1e-9):
+                wrong(name, f"{seconds} s {start} {row['tenant']}: p {row['p']}, expected {found['p']}")
+
 # ---- changes: hours of tenant and application beside the hour before
 for (name, seconds), rows in sorted(published.items()):
     match = re.fullmatch(r"(.+)\.change(_within|_mix)?", name)
@@ -771,7 +826,7 @@ def check(name, sql):
         sql = sql.replace("CURRENT_DATE", f"DATE '{day}' + 14")
         sql = sql.replace("DATE '2026-05-04'", f"DATE '{day}'").replace("TIMESTAMPTZ '2026-05-04", f"TIMESTAMPTZ '{day}").replace("TIMESTAMPTZ '2026-05-05'", f"TIMESTAMPTZ '{day}' + INTERVAL 1 DAY")
     columns, rows = run(name, sql)
-    rows = [row for row in rows if any(value is not None for key, value in row.items() if key not in DIMENSIONS)]
+    rows = [each for each in rows if any(value is not None for key, value in each.items() if key not in DIMENSIONS)]
     if not rows:
         return False
     if match := re.fullmatch(r"drift\.(\w+)\.psi", name):
@@ -783,7 +838,15 @@ def check(name, sql):
         if sorted(row["n"] for row in rows) != sorted(wanted.values()):
             wrong(name, f"its SQL counts {rows[:3]}, expected {sorted(wanted.items())[:3]}")
         return True
-    values = {tuple(row[key] for key in columns if key != "value"): row.get("value") for row in rows}
+    if re.fullmatch(r"drift\.\w+_vocabulary\.js", name):
+        begin = int(row["window_start"].replace(hour=0, minute=0, second=0).timestamp())
+        wanted = collections.Counter()
+        for (start, key), each in known[name, HOUR].items():
+            if begin <= start < begin + DAY and key[:2] == (row["tenant"], row["app"]):
+                wanted.update(each["counts"])
+        if sorted(wanted.items()) != sorted((int(each["bucket"]), each["texts"]) for each in rows):
+            wrong(name, f"its SQL counts {rows[:3]}, expected {sorted(wanted.items())[:3]}")
+        return True
     if {"window_start", "tenant", "app"} <= set(columns):
         # One value for each window of an application.
         known_values = {(start, key[0], key[1]): row for (metric, seconds), found in known.items() if metric == name and seconds == HOUR for (start, key), row in found.items()}
