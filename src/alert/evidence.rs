@@ -47,6 +47,9 @@ pub struct Evidence {
     pub trend: Vec<Option<f64>>,
     /// Length of one of these windows.
     pub trend_step_us: i64,
+    /// The metric in the first and in the last third of the window, where it varied strongly within.
+    #[serde(default)]
+    pub thirds: Option<(f64, f64)>,
 }
 
 /// Dimensions whose values change when somebody deploys something.
@@ -61,6 +64,8 @@ const NEAR_US: i64 = 30 * Timestamp::MINUTE_US;
 const STEP_US: i64 = 5 * Timestamp::MINUTE_US;
 /// Greatest number of hints.
 const MAX_HINTS: usize = 5;
+/// Dispersion from which on a window is said to vary strongly: its interval is then twice as wide as that of independent values.
+pub(super) const STRONGLY: f64 = 4.0;
 /// The metric whose bad ones are failed runs.
 pub(super) const PIPELINE_FAILURES: &str = "pipeline.failure_rate";
 
@@ -85,7 +90,18 @@ pub(super) fn gather(
     hints.dedup();
     hints.truncate(MAX_HINTS);
     let trend_step_us = rule.over_us;
-    Evidence { parts: parts(rule, labels, measurements, t), hints, trend: trend(rule, labels, measurements, t), trend_step_us }
+    let (parts, trend) = (parts(rule, labels, measurements, t), trend(rule, labels, measurements, t));
+    Evidence { parts, hints, trend, trend_step_us, thirds: thirds(rule, labels, measurements, t) }
+}
+
+/// The metric in the first and in the last third of the window, if it varied strongly within.
+fn thirds(rule: &Rule, labels: &Labels, measurements: &dyn Measurements, t: Timestamp) -> Option<(f64, f64)> {
+    let query = rule.query_of(labels, Vec::new());
+    let read = |from: Timestamp, to: Timestamp| measurements.pooled(&query, from, to).into_iter().next().map(|(_, seen)| seen);
+    let start = t.plus(-rule.over_us);
+    read(start, t)?.dispersion.filter(|factor| *factor >= STRONGLY)?;
+    let third = rule.over_us / 3 / Timestamp::MINUTE_US * Timestamp::MINUTE_US;
+    Some((read(start, start.plus(third))?.value?, read(t.plus(-third), t)?.value?))
 }
 
 /// When it began: walking back from the first breached window in steps of five minutes while they lie nearer to the present

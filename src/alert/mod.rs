@@ -19,6 +19,7 @@ mod rule;
 #[cfg(test)]
 mod sample;
 mod shipped;
+mod spread;
 mod state;
 mod template;
 mod transition;
@@ -35,10 +36,11 @@ pub use notification::{Earlier, Ending, Kind, Notification, Quoted, test_notific
 pub use outbox::{Change, Claim, Delivery, Outgoing, Progress, SendOutcome, SendResult};
 pub use render::{Mail, render};
 pub use rule::{
-    Annotations, BASELINE_FIELDS, FILE_FIELDS, Freeze, GROUP_FIELDS, Mode, NoData, RULE_FIELDS, Recipients, Rule, Rules, Severity,
-    Trailing,
+    Annotations, BASELINE_FIELDS, FILE_FIELDS, Freeze, GROUP_FIELDS, Mode, NoData, RULE_FIELDS, Recipients, Rule, Rules,
+    SPREAD_FIELDS, Severity, Trailing,
 };
 pub use shipped::shipped;
+pub use spread::{Limits, Spread};
 pub use state::{Alert, State};
 pub use transition::Transition;
 pub use verdict::{Numbers, Verdict, judge};

@@ -41,6 +41,8 @@ pub struct Transition {
     pub baseline: Option<f64>,
     /// Values behind it.
     pub baseline_n: Option<u64>,
+    /// Limits from the metric's own last windows: lower, upper.
+    pub limits: Option<(f64, f64)>,
     /// How urgent.
     pub severity: String,
     /// Whom it hits.
@@ -82,6 +84,7 @@ impl Transition {
             hi: numbers.window.hi,
             baseline: numbers.baseline.as_ref().and_then(|base| base.value),
             baseline_n: numbers.baseline.as_ref().map(|base| base.n),
+            limits: numbers.limits.map(|limits| (limits.lower, limits.upper)),
             severity: Severity::Ticket.as_str().to_owned(),
             labels: alert.labels.clone(),
         }

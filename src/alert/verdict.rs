@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::expr::{Name, Unknown};
 use super::measurements::Observation;
 use super::rule::Rule;
+use super::spread::Limits;
 
 /// What one window says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub struct Numbers {
     pub z: Option<f64>,
     /// The metric's own p, or the two-sided normal p of `z`.
     pub p: Option<f64>,
+    /// Limits from the metric's own last windows, if the rule has a spread and there are enough.
+    pub limits: Option<Limits>,
 }
 
 impl Numbers {
@@ -63,7 +66,7 @@ impl Numbers {
         let delta_pct = values.map(|(value, base)| if value == base { 0.0 } else { (value - base) / base.abs() });
         let z = baseline.as_ref().and_then(|base| z_score(&window, base));
         let p = window.p.or_else(|| z.map(two_sided_p));
-        Self { window, baseline, delta, delta_pct, z, p }
+        Self { window, baseline, delta, delta_pct, z, p, limits: None }
     }
 
     /// The value of a name, if it has one.
@@ -89,6 +92,8 @@ impl Numbers {
             Name::DeltaPct => self.delta_pct,
             Name::Z => self.z,
             Name::P => self.p,
+            Name::Lower => Some(self.limits?.lower),
+            Name::Upper => Some(self.limits?.upper),
         }
     }
 
@@ -126,13 +131,18 @@ fn two_sided_p(z: f64) -> f64 {
 }
 
 /// Judges one window. A baseline with too few values counts as none, so that a cold start never fires.
-pub fn judge(rule: &Rule, window: Option<&Observation>, baseline: Option<&Observation>) -> (Verdict, Numbers) {
+pub fn judge(
+    rule: &Rule,
+    window: Option<&Observation>,
+    baseline: Option<&Observation>,
+    limits: Option<Limits>,
+) -> (Verdict, Numbers) {
     let enough = rule.baseline.map_or(u64::MAX, |trailing| trailing.min_samples.max(1));
     let baseline = baseline.filter(|base| base.n >= enough).cloned();
     let Some(window) = window.filter(|window| window.n > 0 || window.value.is_some()) else {
-        return (Verdict::Missing, Numbers::new(Observation::default(), baseline));
+        return (Verdict::Missing, Numbers { limits, ..Numbers::new(Observation::default(), baseline) });
     };
-    let numbers = Numbers::new(window.clone(), baseline);
+    let numbers = Numbers { limits, ..Numbers::new(window.clone(), baseline) };
     if numbers.window.n < rule.min_samples {
         return (Verdict::Thin, numbers);
     }
@@ -222,7 +232,7 @@ mod tests {
             (Some(Observation::default()), Verdict::Missing),
             (None, Verdict::Missing),
         ] {
-            assert_eq!(judge(&rule, window.as_ref(), None).0, verdict, "{window:?}");
+            assert_eq!(judge(&rule, window.as_ref(), None, None).0, verdict, "{window:?}");
         }
     }
 
@@ -230,16 +240,16 @@ mod tests {
     fn a_cold_baseline_never_fires_and_never_hides_a_fixed_limit() {
         let rule =
             sample::rule("expr: value < 0.5 or delta < -0.1", "baseline: { kind: trailing, window: 1h, min_samples: 100 }", "");
-        assert_eq!(judge(&rule, Some(&seen(0.7, 50)), Some(&seen(0.9, 99))).0, Verdict::Thin);
-        assert_eq!(judge(&rule, Some(&seen(0.4, 50)), Some(&seen(0.9, 99))).0, Verdict::Breach);
-        assert_eq!(judge(&rule, Some(&seen(0.7, 50)), Some(&seen(0.9, 100))).0, Verdict::Breach);
-        assert_eq!(judge(&rule, Some(&seen(0.85, 50)), Some(&seen(0.9, 100))).0, Verdict::Clear);
+        assert_eq!(judge(&rule, Some(&seen(0.7, 50)), Some(&seen(0.9, 99)), None).0, Verdict::Thin);
+        assert_eq!(judge(&rule, Some(&seen(0.4, 50)), Some(&seen(0.9, 99)), None).0, Verdict::Breach);
+        assert_eq!(judge(&rule, Some(&seen(0.7, 50)), Some(&seen(0.9, 100)), None).0, Verdict::Breach);
+        assert_eq!(judge(&rule, Some(&seen(0.85, 50)), Some(&seen(0.9, 100)), None).0, Verdict::Clear);
     }
 
     #[test]
     fn nan_is_a_verdict_of_its_own() {
         let rule = sample::rule("expr: bad_n / (n - n) > 1", "", "");
-        assert_eq!(judge(&rule, Some(&seen(0.7, 50)), None).0, Verdict::Error);
+        assert_eq!(judge(&rule, Some(&seen(0.7, 50)), None, None).0, Verdict::Error);
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub(super) fn widen(metric: &Metric, derived: &mut Derived, between: &Between) {
         _ => value * (1.0 - value),
     };
     derived.dispersion = between.factor(variance);
+    seen.dispersion = derived.dispersion;
     let Some(factor) = derived.dispersion.filter(|factor| *factor > 1.0) else { return };
     let bounds = match (&metric.value, seen.stddev) {
         (Value::Mean(_), Some(stddev)) => interval::student(value, stddev * factor.sqrt(), seen.n),

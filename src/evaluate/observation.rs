@@ -69,6 +69,8 @@ pub struct Observation {
     pub p99: Option<f64>,
     /// The metric's own p (drift).
     pub p: Option<f64>,
+    /// Factor by which the variance of `value` is greater than that of independent values; the interval is widened by it.
+    pub dispersion: Option<f64>,
     /// Seconds of event time between the newest value and the end of the stretch.
     pub age: Option<f64>,
 }

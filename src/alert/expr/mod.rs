@@ -51,11 +51,15 @@ pub enum Name {
     Z,
     /// The metric's own p where it has one (drift), else the two-sided normal p of `z`.
     P,
+    /// What the metric's own last windows seldom fall below.
+    Lower,
+    /// What the metric's own last windows seldom exceed.
+    Upper,
 }
 
 impl Name {
     /// All names, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Value,
         Self::N,
         Self::BadN,
@@ -75,6 +79,8 @@ impl Name {
         Self::DeltaPct,
         Self::Z,
         Self::P,
+        Self::Lower,
+        Self::Upper,
     ];
 
     /// As it is written.
@@ -100,6 +106,8 @@ impl Name {
             Self::DeltaPct => "delta_pct",
             Self::Z => "z",
             Self::P => "p",
+            Self::Lower => "lower",
+            Self::Upper => "upper",
         }
     }
 
@@ -107,6 +115,12 @@ impl Name {
     #[must_use]
     pub const fn needs_baseline(self) -> bool {
         matches!(self, Self::Baseline | Self::BaseN | Self::Delta | Self::DeltaPct | Self::Z)
+    }
+
+    /// Whether it exists only beside a spread.
+    #[must_use]
+    pub const fn needs_spread(self) -> bool {
+        matches!(self, Self::Lower | Self::Upper)
     }
 
     /// Whether a bound on it bounds how large the effect is, not only how sure.

@@ -1,7 +1,7 @@
 use super::{Settings, ascii, render};
 use crate::alert::machine::Reason;
 use crate::alert::notification::{Ending, Kind};
-use crate::alert::{Hint, Notification, Part, sample};
+use crate::alert::{Hint, Limits, Notification, Part, sample};
 use crate::event::Timestamp;
 
 fn settings() -> Settings {
@@ -31,6 +31,27 @@ fn firing() -> Notification {
     notification.evidence.trend.push(None);
     notification.evidence.trend_step_us = 30 * Timestamp::MINUTE_US;
     notification
+}
+
+#[test]
+fn a_window_that_is_not_of_one_piece_is_said_to_be_so_and_limits_are_shown() {
+    let mut notification = firing();
+    let window = &mut notification.numbers.window;
+    (window.value, window.n, window.bad_n, window.stddev) = (Some(0.475), 412, 196, None);
+    (window.lo, window.hi, window.dispersion) = (Some(0.258), Some(1.0), Some(41.3));
+    notification.evidence.thirds = Some((0.02, 0.93));
+    notification.numbers.limits = Some(Limits { lower: 0.01, upper: 0.0825, windows: 168, level: 0.01 });
+    let text = render(&notification, &settings()).text;
+    let expected = "\
+         95% interval 25.8% to 100.0%
+         wide as it varied within the window (dispersion 41):
+           2.0% in its first third, 93.0% in its last; were it
+           of one piece, 42.7% to 52.3%
+         own spread 1.0% to 8.2%: of 168 windows before, at
+           most 1.0% lie beyond either end
+";
+    // statsmodels: proportion_confint(0.475 * 412, 412, method="wilson") is 0.4273 to 0.5232
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The plain text, section by section. HTML is made from the same sections.
 
 use super::super::duration;
-use super::super::evidence::PIPELINE_FAILURES;
+use super::super::evidence::{PIPELINE_FAILURES, STRONGLY};
 use super::super::expr::{Comparison, Name, parse};
 use super::super::machine::Reason;
 use super::super::notification::{Ending, Kind, Notification};
-use super::super::vocabulary::grouped;
+use super::super::vocabulary::{Unit, grouped};
 use super::{Section, Settings, state_word, whom};
+use crate::evaluate::interval;
 use crate::event::Timestamp;
 
 /// Columns of a line.
@@ -196,6 +197,16 @@ fn how_bad(notification: &Notification) -> Vec<String> {
     }
     if let (Some(lo), Some(hi)) = (window.lo, window.hi) {
         lines.push(format!("95% interval {} to {}", quoted.unit.show(lo), quoted.unit.show(hi)));
+        lines.extend(varied(notification));
+    }
+    if let Some(limits) = numbers.limits {
+        lines.push(format!(
+            "own spread {} to {}: of {} windows before, at most {} lie beyond either end",
+            quoted.unit.show(limits.lower),
+            quoted.unit.show(limits.upper),
+            count(limits.windows.into()),
+            Unit::Share.show(limits.level),
+        ));
     }
     if let Some(base) = &numbers.baseline
         && let Some(value) = base.value
@@ -218,6 +229,24 @@ fn how_bad(notification: &Notification) -> Vec<String> {
     }
     lines.push(format!("limit: {}", limit(notification)));
     lines
+}
+
+/// What makes the interval so wide, where the window is not of one piece: the interval is one of its mean, and says little about now.
+fn varied(notification: &Notification) -> Option<String> {
+    let (unit, window) = (notification.quoted.unit, &notification.numbers.window);
+    let factor = window.dispersion.filter(|factor| *factor >= STRONGLY)?;
+    let value = window.value?;
+    let plain = match window.stddev {
+        Some(stddev) => interval::student(value, stddev, window.n),
+        None => interval::wilson(value * window.n as f64, window.n as f64),
+    };
+    let thirds = notification
+        .evidence
+        .thirds
+        .map(|(first, last)| format!(": {} in its first third, {} in its last", unit.show(first), unit.show(last)));
+    let plain = plain.map(|(lo, hi)| format!("; were it of one piece, {} to {}", unit.show(lo.max(0.0)), unit.show(hi.min(1.0))));
+    let (thirds, plain) = (thirds.unwrap_or_default(), plain.unwrap_or_default());
+    Some(format!("wide as it varied within the window (dispersion {factor:.0}){thirds}{plain}"))
 }
 
 /// The condition in the metric's unit if it is one comparison, else as written.
@@ -295,7 +324,7 @@ fn trend(notification: &Notification) -> Vec<String> {
         .trend
         .iter()
         .map(|value| match value {
-            Some(value) if unit == super::super::vocabulary::Unit::Share => format!("{:.0}", value * 100.0),
+            Some(value) if unit == Unit::Share => format!("{:.0}", value * 100.0),
             Some(value) => unit.show(*value).split(' ').next().unwrap_or_default().to_owned(),
             None => "-".to_owned(),
         })

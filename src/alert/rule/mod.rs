@@ -5,15 +5,18 @@
 
 mod fields;
 mod read;
+mod spread;
 
 use serde::{Deserialize, Serialize};
 
 use super::expr::Condition;
 use super::measurements::{Filter, Query};
+use super::spread::Spread;
 use super::vocabulary::{Scale, Unit};
 use crate::measure::Dimension;
 
 pub use read::{BASELINE_FIELDS, FILE_FIELDS, GROUP_FIELDS, RULE_FIELDS};
+pub use spread::SPREAD_FIELDS;
 
 /// How urgent an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,6 +140,8 @@ pub struct Rule {
     pub no_data_for_us: i64,
     /// What to compare with.
     pub baseline: Option<Trailing>,
+    /// Limits from the metric's own last windows.
+    pub spread: Option<Spread>,
     /// Fixed labels (of the group and the rule), for the mail.
     pub labels: Vec<(String, String)>,
     /// What the mail says.

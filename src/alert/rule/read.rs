@@ -10,6 +10,7 @@ use super::super::vocabulary::{Scale, Unit, Vocabulary};
 use super::super::yaml::{self, Node, Span, Value};
 use super::super::{Diagnostic, duration};
 use super::fields::{Map, Reader};
+use super::spread::read_spread;
 use super::{Annotations, Freeze, Mode, NoData, Recipients, Rule, Rules, Severity, Trailing};
 use crate::measure::Dimension;
 
@@ -35,6 +36,7 @@ pub const RULE_FIELDS: &[&str] = &[
     "no_data",
     "no_data_for",
     "baseline",
+    "spread",
     "labels",
     "annotations",
 ];
@@ -174,9 +176,11 @@ fn read_rule(
         let message = format!("`{metric}` is a total, and totals of unequal stretches cannot be compared");
         reader.wrong(node.span, message, "a mean, a share or a rate per minute");
     }
+    let spread = map.get("spread").and_then(|node| read_spread(reader, node));
+    let beside = (baseline.is_some(), map.get("spread").is_some());
     let expr = map
         .required(reader, "expr", "the rule", "a condition such as value < 0.8")
-        .and_then(|node| read_expr(reader, node, "`expr`", baseline.is_some()));
+        .and_then(|node| read_expr(reader, node, "`expr`", beside));
     if let (Some(node), Some((condition, _))) = (map.get("expr"), &expr)
         && let Some(score) = condition.without_effect_floor()
     {
@@ -187,7 +191,7 @@ fn read_rule(
             format!("a floor on the effect beside it, for example `{} ... and delta <= -0.03`", score.as_str()),
         );
     }
-    let recover = map.get("recover_expr").and_then(|node| read_expr(reader, node, "`recover_expr`", baseline.is_some()));
+    let recover = map.get("recover_expr").and_then(|node| read_expr(reader, node, "`recover_expr`", beside));
     let own_labels = map.get("labels").map(|node| fixed_labels(reader, node)).unwrap_or_default();
     let mut labels = own_labels;
     for (key, value) in group_labels {
@@ -221,6 +225,7 @@ fn read_rule(
         no_data,
         no_data_for_us,
         baseline,
+        spread,
         labels,
         annotations: annotations?,
         place,
@@ -362,13 +367,24 @@ fn read_baseline(reader: &mut Reader<'_>, node: &Node, over_us: i64) -> Option<T
     Some(Trailing { window_us, gap_us, freeze: if freeze { Freeze::WhileActive } else { Freeze::Never }, min_samples })
 }
 
-fn read_expr(reader: &mut Reader<'_>, node: &Node, what: &str, has_baseline: bool) -> Option<(Condition, String)> {
+/// Reads a condition. `beside` says whether the rule has a trailing baseline, and a spread.
+fn read_expr(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    what: &str,
+    (has_baseline, has_spread): (bool, bool),
+) -> Option<(Condition, String)> {
     let text = reader.text(node, what)?;
     match expr::parse(text) {
         Ok(condition) => {
             if let Some(name) = condition.names().into_iter().find(|name| name.needs_baseline()).filter(|_| !has_baseline) {
                 let message = format!("{what} uses `{}` and the rule has no trailing baseline", name.as_str());
                 reader.wrong(node.span, message, "`baseline: { kind: trailing, window: 6h }`");
+                return None;
+            }
+            if let Some(name) = condition.names().into_iter().find(|name| name.needs_spread()).filter(|_| !has_spread) {
+                let message = format!("{what} uses `{}` and the rule has no spread", name.as_str());
+                reader.wrong(node.span, message, "`spread: { windows: 168, level: 1% }`");
                 return None;
             }
             Some((condition, text.to_owned()))

@@ -151,7 +151,7 @@ fn each_recipient_is_told_once() {
 
 #[test]
 fn the_json_schema_names_the_fields_that_the_reader_knows() {
-    use crate::alert::{BASELINE_FIELDS, FILE_FIELDS, GROUP_FIELDS, RULE_FIELDS};
+    use crate::alert::{BASELINE_FIELDS, FILE_FIELDS, GROUP_FIELDS, RULE_FIELDS, SPREAD_FIELDS};
     let schema: serde_json::Value = serde_json::from_str(include_str!("../../../schemas/alert-rules.schema.json")).unwrap();
     let names = |pointer: &str| -> Vec<String> {
         let mut names: Vec<String> = schema.pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect();
@@ -167,6 +167,7 @@ fn the_json_schema_names_the_fields_that_the_reader_knows() {
     assert_eq!(names("/$defs/group/properties"), sorted(GROUP_FIELDS));
     assert_eq!(names("/$defs/rule/properties"), sorted(RULE_FIELDS));
     assert_eq!(names("/$defs/baseline/properties"), sorted(BASELINE_FIELDS));
+    assert_eq!(names("/$defs/spread/properties"), sorted(SPREAD_FIELDS));
     let dimensions = Dimension::ALL.map(Dimension::as_str);
     assert_eq!(names("/$defs/rule/properties/where/properties"), sorted(&dimensions));
     assert_eq!(schema.pointer("/$defs/rule/properties/by/items/enum").unwrap(), &serde_json::json!(dimensions));

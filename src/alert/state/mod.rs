@@ -17,7 +17,7 @@ use super::outbox::{Change, Claim, Outbox, Outgoing, SendResult};
 use super::rule::{Freeze, Mode, Rule, Rules, Trailing};
 use super::transition::Transition;
 use super::verdict::{Numbers, Verdict, judge, merge};
-use super::{baseline, quote};
+use super::{baseline, quote, spread};
 use crate::event::Timestamp;
 
 /// Alerts of one rule that may be on at once; more are counted, not followed.
@@ -53,6 +53,8 @@ struct RuleState {
     judged_at: Option<Timestamp>,
     /// Its baselines.
     baselines: baseline::Cache,
+    /// Its windows before.
+    past: spread::Past,
     /// Alerts that were not followed in the last step because too many are on.
     overflow: usize,
 }
@@ -180,6 +182,10 @@ impl State {
         if let Some(trailing) = rule.baseline {
             state.baselines.advance(rule, trailing, measurements, t);
         }
+        if let Some(spread) = &rule.spread {
+            let RuleState { past, alerts, .. } = state;
+            past.advance(rule, spread, measurements, t, |labels| alerts.iter().any(|alert| alert.labels == *labels));
+        }
         for (labels, window) in windows {
             self.step_alert(moment, labels, window.as_ref(), elapsed_us, out);
         }
@@ -198,7 +204,8 @@ impl State {
         let place = state.alerts.binary_search_by(|alert| alert.labels.cmp(&labels));
         let frozen = place.ok().and_then(|at| state.alerts.get(at)).and_then(|alert| alert.frozen.clone());
         let baseline = frozen.or_else(|| state.baselines.get(&labels).cloned());
-        let (verdict, numbers) = judge(rule, window, baseline.as_ref());
+        let limits = rule.spread.and_then(|spread| state.past.limits(&labels, &spread));
+        let (verdict, numbers) = judge(rule, window, baseline.as_ref(), limits);
         let mut alert = match place {
             Ok(at) => state.alerts.remove(at),
             Err(_) if verdict == Verdict::Breach || rule.no_data == super::NoData::Alert => {
@@ -348,7 +355,7 @@ impl State {
         let query = rule.query_of(&alert.labels, Vec::new());
         let revised = measurements.pooled(&query, at.plus(-rule.over_us), at);
         let Some((_, window)) = revised.first().filter(|(_, window)| window.n != incident.fired_n) else { return false };
-        matches!(judge(rule, Some(window), alert.frozen.as_ref()).0, Verdict::Clear | Verdict::Grey)
+        matches!(judge(rule, Some(window), alert.frozen.as_ref(), alert.numbers.limits).0, Verdict::Clear | Verdict::Grey)
     }
 
     fn notify(&mut self, moment: &Moment<'_>, alert: &Alert, kind: Kind, ending: Option<Ending>) {

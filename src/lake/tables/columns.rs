@@ -307,6 +307,8 @@ pub const ALERT_EVENTS: Table = Table {
         maybe("hi", Float, "the metric's", "Upper end of its 95 % interval"),
         maybe("baseline", Float, "the metric's", "What it was compared with"),
         maybe("baseline_n", Integer, "", "Values behind that"),
+        maybe("lower", Float, "the metric's", "What the metric's own last windows seldom fall below, if the rule has a spread"),
+        maybe("upper", Float, "the metric's", "What they seldom exceed"),
         maybe("severity", Symbol, "", "Severity of the rule"),
         maybe("labels", Text, "JSON", "Labels of the instance"),
         LOG_ENTRY_ID,

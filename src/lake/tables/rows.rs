@@ -142,6 +142,8 @@ pub(super) fn alert_events(rows: &[Transition], attempt: &str) -> Result<Vec<Par
             "hi" => Some(floats(rows, |(row, _)| row.hi)),
             "baseline" => Some(floats(rows, |(row, _)| row.baseline)),
             "baseline_n" => Some(integers(rows, |(row, _)| row.baseline_n.and_then(|n| i64::try_from(n).ok()))),
+            "lower" => Some(floats(rows, |(row, _)| row.limits.map(|(lower, _)| lower))),
+            "upper" => Some(floats(rows, |(row, _)| row.limits.map(|(_, upper)| upper))),
             "severity" => Some(texts(rows, |(row, _)| Some(&row.severity))),
             "labels" => Some(texts(rows, |(_, labels)| Some(labels))),
             _ => None,

@@ -158,6 +158,7 @@ fn evaluation() -> Vec<Part> {
         hi: None,
         baseline: None,
         baseline_n: None,
+        limits: None,
         severity: "page".into(),
         labels: vec![("tenant".into(), "x\"y".into())],
     };
