@@ -7,7 +7,7 @@
 //! Windows are those of the rule's own length, one after the other, each read once when it has just closed and kept as it was.
 //! Windows in which the alert was on teach nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,8 +70,8 @@ impl Limits {
 pub(super) struct Past {
     /// End of the newest.
     end: Option<Timestamp>,
-    /// By labels: ends of windows and their values, oldest first.
-    by_labels: BTreeMap<Labels, VecDeque<(Timestamp, f64)>>,
+    /// By labels, ordered: ends of windows and their values, oldest first.
+    by_labels: Vec<(Labels, VecDeque<(Timestamp, f64)>)>,
 }
 
 impl Past {
@@ -96,13 +96,19 @@ impl Past {
             for (labels, seen) in measurements.pooled(&rule.query, end.plus(-rule.over_us), end) {
                 let value = seen.value.filter(|value| value.is_finite() && seen.n >= rule.min_samples.max(1));
                 if let Some(value) = value.filter(|_| !is_on(&labels)) {
-                    self.by_labels.entry(labels).or_default().push_back((end, value));
+                    let at = self.place(&labels).unwrap_or_else(|at| {
+                        self.by_labels.insert(at, (labels, VecDeque::new()));
+                        at
+                    });
+                    if let Some((_, values)) = self.by_labels.get_mut(at) {
+                        values.push_back((end, value));
+                    }
                 }
             }
             end = end.plus(rule.over_us);
         }
         // While an alert is on, nothing new is learnt, so nothing is forgotten either.
-        self.by_labels.retain(|labels, values| {
+        self.by_labels.retain_mut(|(labels, values)| {
             while !is_on(labels) && values.front().is_some_and(|(end, _)| *end < first) {
                 values.pop_front();
             }
@@ -110,9 +116,14 @@ impl Past {
         });
     }
 
+    fn place(&self, labels: &Labels) -> Result<usize, usize> {
+        self.by_labels.binary_search_by(|(whose, _)| whose.cmp(labels))
+    }
+
     /// The limits for one alert.
     pub(super) fn limits(&self, labels: &Labels, spread: &Spread) -> Option<Limits> {
-        Limits::of(self.by_labels.get(labels)?.iter().map(|(_, value)| *value), spread)
+        let (_, values) = self.by_labels.get(self.place(labels).ok()?)?;
+        Limits::of(values.iter().map(|(_, value)| *value), spread)
     }
 }
 

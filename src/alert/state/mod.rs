@@ -54,6 +54,7 @@ struct RuleState {
     /// Its baselines.
     baselines: baseline::Cache,
     /// Its windows before.
+    #[serde(default)]
     past: spread::Past,
     /// Alerts that were not followed in the last step because too many are on.
     overflow: usize,

@@ -68,6 +68,38 @@ fn a_drop_against_its_own_past_fires_once_and_resolves_in_the_same_incident() {
 }
 
 #[test]
+fn a_rule_by_its_own_spread_waits_for_enough_windows_and_finds_what_no_window_before_was() {
+    let rules = rules(&["expr: value < lower", "for: 1m", "keep_firing_for: 5m", "spread: { windows: 40, level: 3% }"]);
+    // One minute of fifty is low by itself.
+    let minutes: Vec<(f64, u64)> = (0..400)
+        .map(|at| match at {
+            300..330 => (0.55, 20),
+            _ if at % 50 == 49 => (0.6, 20),
+            _ => (0.9, 20),
+        })
+        .collect();
+    let table = Table { start: START, minutes };
+    let mut state = State::default();
+    let early = run(&mut state, &rules, &table, 1..300);
+    assert_eq!(moves(&early), []);
+    // A snapshot in between changes nothing.
+    let mut state: State = serde_json::from_slice(&serde_json::to_vec(&state).unwrap()).unwrap();
+    let transitions = run(&mut state, &rules, &table, 300..401);
+    let found = moves(&transitions);
+    assert_eq!(
+        found.iter().map(|(_, to, _)| *to).collect::<Vec<_>>(),
+        ["pending", "firing", "recovering", "inactive"],
+        "{found:?}"
+    );
+    assert!((301..306).contains(&found[0].0), "{found:?}");
+    // The lowest window before holds one low minute of five.
+    let (lower, upper) = transitions[1].limits.unwrap();
+    assert!((lower - 0.84).abs() < 1e-9 && (upper - 0.9).abs() < 1e-9, "{lower} {upper}");
+    let told = &state.outgoing()[0].notification.numbers.limits.unwrap();
+    assert!((33..=40).contains(&told.windows), "{told:?}");
+}
+
+#[test]
 fn a_replay_in_two_halves_over_a_snapshot_gives_the_same_state_and_transitions() {
     let rules = rules(&DROP);
     let table = table(&[(0.9, 20, 90), (0.7, 20, 30), (0.9, 20, 20), (0.6, 20, 20), (0.9, 20, 60)]);
