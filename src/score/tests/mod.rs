@@ -1,3 +1,5 @@
+//! Scores of whole answers, by hand and against each other.
+
 use std::sync::{LazyLock, Mutex};
 
 use super::*;
