@@ -10,6 +10,8 @@ pub(super) struct Place {
     pub(super) key: u64,
     pub(super) segment: u32,
     pub(super) token: u32,
+    /// Position of the same key before.
+    previous: u32,
 }
 
 /// Which pairs of neighbours an index knows.
@@ -25,7 +27,6 @@ pub(super) enum Neighbours {
 pub(super) struct Index {
     sequence: Vec<Place>,
     last: Table,
-    previous: Vec<u32>,
     neighbours: Table,
 }
 
@@ -35,19 +36,17 @@ impl Index {
     /// Indexes a settled text.
     pub(super) fn build(&mut self, text: &Text, neighbours: Neighbours) {
         self.sequence.clear();
-        self.previous.clear();
         self.last.clear();
         self.neighbours.clear();
         self.sequence.shrink_to(1 << 16);
-        self.previous.shrink_to(1 << 16);
         let mut before: Option<(u64, Kind)> = None;
         let mut at = 0u32;
         for (segment, part) in (0u32..).zip(&text.segments) {
             for token in text.tokens_of(part) {
                 if token.kind != Kind::Function {
                     let position = u32::try_from(self.sequence.len()).unwrap_or(NOWHERE);
-                    self.previous.push(self.last.insert(token.key, position).unwrap_or(NOWHERE));
-                    self.sequence.push(Place { key: token.key, segment, token: at });
+                    let previous = self.last.insert(token.key, position).unwrap_or(NOWHERE);
+                    self.sequence.push(Place { key: token.key, segment, token: at, previous });
                     if token.is_content() {
                         if let Some((key, kind)) = before
                             && (neighbours == Neighbours::All || kind == Kind::Number || token.kind == Kind::Number)
@@ -89,7 +88,7 @@ impl Index {
 
     /// Every key once.
     pub(super) fn keys(&self) -> impl Iterator<Item = u64> {
-        self.sequence.iter().zip(&self.previous).filter(|(_, previous)| **previous == NOWHERE).map(|(place, _)| place.key)
+        self.sequence.iter().filter(|place| place.previous == NOWHERE).map(|place| place.key)
     }
 
     /// Positions of a key, last first, at most `limit`: the bound keeps a text of one repeated word linear.
@@ -98,7 +97,7 @@ impl Index {
         std::iter::from_fn(move || {
             let here = at;
             let place = self.sequence.get(here as usize)?;
-            at = self.previous.get(here as usize).copied().unwrap_or(NOWHERE);
+            at = place.previous;
             Some((here, place))
         })
         .take(limit)

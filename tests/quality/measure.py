@@ -111,11 +111,30 @@ def write(page, block, text):
     return f"{before}{begin}\n{text}\n{end}{after}"
 
 
+def aligned(text):
+    """Markdown tables with their columns under one another, for a terminal."""
+    out, table = [], []
+    for row in [*text.splitlines(), ""]:
+        if row.startswith("|"):
+            table.append([cell.strip() for cell in row.strip("|").split("|")])
+            continue
+        widths = [max(map(len, column)) for column in zip(*(cells for cells in table if "---" not in cells))]
+        for cells in table:
+            out.append("  ".join("-" * width if cell == "---" else cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
+        table = []
+        out.append(row)
+    return "\n".join(out)
+
+
 def main():
     folder = sys.argv[1]
-    page = write(PAGE.read_text(encoding="utf-8"), "measured", tables(f"{folder}/evidence"))
-    PAGE.write_text(write(page, "speed", speed.table(folder)), encoding="utf-8")
-    print(f"quality: wrote {PAGE}")
+    measured, costs = tables(f"{folder}/evidence"), speed.table(folder)
+    page = write(PAGE.read_text(encoding="utf-8"), "measured", measured)
+    PAGE.write_text(write(page, "speed", costs), encoding="utf-8")
+    sections = measured.split("### ")
+    print("".join(aligned(section) for section in sections if section.startswith(("Groundedness, per set", "Relevance"))))
+    print(f"Speed\n\n{aligned(costs)}")
+    print(f"quality: wrote these and the tables per generator, domain, length and verdict to {PAGE}")
 
 
 if __name__ == "__main__":

@@ -50,24 +50,48 @@ impl Text {
         rest.get(..rest.partition_point(|(word, _)| *word == key)).unwrap_or_default()
     }
 
-    /// Decides which words are function words, once the language is known.
+    /// Decides which words are function words, once the language is known. English is what was read for.
     pub(in super::super) fn settle(&mut self, language: Option<&str>) {
         self.prefixed.sort_unstable();
         self.prefixed.dedup();
         let mask = language::mask_of(language);
-        let is_foreign = mask != 1;
+        if mask == ENGLISH {
+            return;
+        }
         for segment in &mut self.segments {
             let tokens = self.tokens.get_mut(segment.first as usize..segment.last as usize).unwrap_or_default();
-            (segment.length, segment.weight) = (0, 0.0);
-            for token in tokens {
-                let is_word = token.kind == Kind::Word;
-                let is_function = is_word && token.function_in & mask != 0 && !token.marks.has(Marks::POLAR);
-                token.kind = if is_function { Kind::Function } else { token.kind };
-                token.weight = if is_foreign && is_word { FOREIGN_WEIGHT } else { token.weight };
-                let has_meaning = token.kind != Kind::Function;
-                segment.length += u32::from(has_meaning);
-                segment.weight += if has_meaning { token.weight } else { 0.0 };
+            for token in &mut *tokens {
+                if token.kind == Kind::Word || token.kind == Kind::Function && token.function_in != 0 {
+                    token.kind = kind_of_word(token.function_in, mask, token.marks);
+                    token.weight = FOREIGN_WEIGHT;
+                }
             }
+            segment.measure(tokens);
         }
     }
+}
+
+/// The mask bit of English.
+const ENGLISH: u16 = 1;
+
+impl Segment {
+    /// Counts and weighs its tokens that carry meaning.
+    pub(super) fn measure(&mut self, tokens: &[Token]) {
+        (self.length, self.weight) = (0, 0.0);
+        for token in tokens {
+            let has_meaning = token.kind != Kind::Function;
+            self.length += u32::from(has_meaning);
+            self.weight += if has_meaning { token.weight } else { 0.0 };
+        }
+    }
+}
+
+/// What a word is in English.
+pub(super) fn kind_in_english(function_in: u16, marks: Marks) -> Kind {
+    kind_of_word(function_in, ENGLISH, marks)
+}
+
+/// What a word is in the language of the mask; those with an opposite are looked at in any.
+fn kind_of_word(function_in: u16, mask: u16, marks: Marks) -> Kind {
+    if function_in & mask != 0 && !marks.has(Marks::POLAR) { Kind::Function } else { Kind::Word }
 }

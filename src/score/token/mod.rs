@@ -65,7 +65,7 @@ pub(super) struct Segment {
     /// Tokens, half-open.
     pub(super) first: u32,
     pub(super) last: u32,
-    /// Its tokens that carry meaning, and their bits of information; known once the text is settled.
+    /// Its tokens that carry meaning, and their bits of information.
     pub(super) length: u32,
     pub(super) weight: f32,
     pub(super) is_code: bool,
@@ -244,8 +244,10 @@ impl Text {
         let marks = tokens.iter().fold(Marks::NONE, |marks, token| marks.with(token.marks));
         let first = self.open_first;
         self.marks = self.marks.with(marks);
-        let (length, weight, is_code) = (0, 0.0, self.in_code);
-        self.segments.push(Segment { start, end: offset(end), first, last, length, weight, is_code, is_no_claim, marks });
+        let is_code = self.in_code;
+        let mut segment = Segment { start, end: offset(end), first, last, length: 0, weight: 0.0, is_code, is_no_claim, marks };
+        segment.measure(tokens);
+        self.segments.push(segment);
     }
 
     fn fence(&mut self, at: usize, end: usize, bytes: &[u8]) {

@@ -9,6 +9,7 @@ use super::super::layout::digit;
 use super::super::lexicon::{Lexicon, Marks, RARE};
 use super::super::number::{decimal, end_of_years, number_key, scale};
 use super::super::stem::stem;
+use super::cut::kind_in_english;
 use super::{Kind, Text, Token, Written, offset};
 
 /// Token weight of a pair of characters: two of them weigh about as much as a middling word.
@@ -118,6 +119,9 @@ impl Text {
         } else {
             stem(&self.lower, &mut self.stemmed);
             token.key = hash::bytes(&self.stemmed);
+        }
+        if token.kind == Kind::Word {
+            token.kind = kind_in_english(token.function_in, token.marks);
         }
         if token.marks.has(Marks::NEGATES) && opens && self.lower == b"no" {
             // The answer to a question, not a negation of the next word.
