@@ -2,7 +2,7 @@
 //!
 //! A [`Scorer`] reads one answer with its question and contexts and says in which state it is, whether its sentences are
 //! supported, and how relevant answer and contexts are. No model is run: the evidence is shared words, numbers, names
-//! and opposites, read some forty microseconds for a usual answer. [`reference`](mod@reference) compares an answer with the one that was expected.
+//! and opposites, read in some forty microseconds for a usual answer. [`reference`](mod@reference) compares an answer with the one that was expected.
 //!
 //! Guaranteed: the same input gives the same scores however many answers were read before; time and memory grow linearly
 //! with the text, whatever it holds; nothing is allocated per token once the buffers have grown; groundedness is monotone in
