@@ -25,6 +25,7 @@ mod check;
 mod deployment;
 #[cfg(test)]
 mod feedback;
+mod feedback_cohorts;
 #[cfg(test)]
 mod kafka_crash;
 #[cfg(test)]

@@ -241,15 +241,18 @@ def rate(metric, mean, event, score, at, lengths, inputs, group):
     count(mean, at, lengths, inputs, group, n=int(score is not None), n_null=int(score is None), sum=score or 0)
 
 
+# Feedback counts by its answer for a week.
+HORIZON_MS = 7 * 86_400_000
 rated = set()
 for event in feedback.values():
     score, group = score_of(event), pick(event, "tenant", "app")
     count("feedback.count", event, (QUARTER, HOUR), ("feedback",), group)
     rate("feedback.positive_rate", "feedback.mean_rating", event, score, event, (QUARTER, HOUR), ("feedback",), group)
     log = answer_of(event)
-    if log is not None:
+    if log is not None and event["event_time"] - log["event_time"] <= HORIZON_MS:
         by_answer = ((HOUR, DAY), ("gateway", "feedback"), group_of(log))
         rate("feedback.positive_rate_by_answer", "feedback.mean_rating_by_answer", event, score, log, *by_answer)
+        count("feedback.delay_by_answer_s", log, *by_answer, sum=-(-(event["event_time"] - log["event_time"]) // 1000))
         if log["request_id"] not in rated:
             rated.add(log["request_id"])
             count("feedback.response_rate_by_answer", log, *by_answer, n=0, bad_n=1)
@@ -294,7 +297,7 @@ for input, events in accepted.items():
 METRICS = {key[0] for key in windows} | {"index.freshness_s"}
 DIMENSIONS = ("tenant", "app", "response_model", "prompt_version", "variant", "environment", "job", "index", "feedback_name")
 SUMS = {
-    "tokens.input", "tokens.output", "latency_ms", "feedback.mean_rating", "feedback.mean_rating_by_answer", "feedback.response_rate",
+    "tokens.input", "tokens.output", "latency_ms", "feedback.mean_rating", "feedback.mean_rating_by_answer", "feedback.response_rate", "feedback.delay_by_answer_s",
     "pipeline.duration_s", "pipeline.rows_out", "pipeline.rows_failed_ratio",
 }
 RATES = {"error_rate", "feedback.positive_rate", "feedback.positive_rate_by_answer", "feedback.response_rate_by_answer", "pipeline.failure_rate"}
