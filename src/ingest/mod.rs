@@ -275,4 +275,6 @@ fn check_clock(settings: &Settings, event_time: Timestamp, record_time: Option<T
 }
 
 #[cfg(test)]
+mod cut_tests;
+#[cfg(test)]
 mod tests;
