@@ -24,8 +24,8 @@ pub(super) struct Arguments {
 
 /// Help with an example first.
 pub(super) const ABOUT: &str = "groundwire verify --lake ./groundwire-data\n\n\
-    Checks the log, the ledger of records, every live file and its SHA-256, and recomputes the metrics of requests and of \
-    feedback from the rows. Reads only; may run beside the service. With --lake alone, feedback is judged by the default settings";
+    Checks the log, the ledger of records, every live file and its SHA-256, and recomputes the metrics of requests, \
+    feedback and pipelines and the ledger's windows from the rows. Reads only; may run beside the service. With --lake alone, feedback is judged by the default settings";
 
 const EXIT: &str = "Exit codes: 0 all well, 1 something is wrong, 64 the lake cannot be opened, 70 the store failed";
 
@@ -64,6 +64,9 @@ fn print(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "metrics   {} rows recomputed", report.metrics_compared)?;
     if report.answers_rescored > 0 {
         writeln!(out, "scores    {} answers scored again", report.answers_rescored)?;
+    }
+    for without_rows in &report.without_rows {
+        writeln!(out, "no rows   {without_rows}")?;
     }
     for left_out in &report.left_out {
         writeln!(out, "left out  {left_out}")?;

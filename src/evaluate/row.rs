@@ -17,6 +17,9 @@ pub enum ValueStatus {
 }
 
 impl ValueStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Thin, Self::NotApplicable];
+
     /// The name in the `value_status` column.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -47,7 +47,7 @@ pub struct GatewayLog<'a> {
     pub prompt_version: Option<Text<'a>>,
     /// Variant of a canary or A/B test.
     pub variant: Option<Text<'a>>,
-    /// Grounding index and version that served the contexts.
+    /// Grounding index and version that served the contexts, as name@version.
     pub index: Option<Text<'a>>,
     /// How the request ended, as the producer says.
     pub status: Option<Status>,

@@ -1,9 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::decode::redact;
 use crate::event::Record;
-use crate::measure::{Dimension, Prices, measures};
+use crate::measure::{Dimension, Group, Prices, measures};
 use crate::score;
 
 const MINUTE: i64 = Timestamp::MINUTE_US;
@@ -240,4 +242,143 @@ fn an_answer_with_a_reference_or_a_label_is_compared_and_others_cost_nothing() {
     // the cat, cat sat, sat on and mat . of six pairs; seven tokens with the full stop.
     assert_eq!(sums, [Some((1, 0, 4)), Some((1, 0, 7)), Some((1, 1, 1)), Some((1, 0, 1))]);
     assert_eq!((compared, calibration, cross_entropy), (1, Some((1, 0, 750_000_000)), Some((1, 0, 1_386_294_361))));
+}
+
+/// One record of a made-up partition, in minutes after the first.
+#[derive(Clone, Debug)]
+enum Sent {
+    Answer { id: u8, minute: i64, scored: bool },
+    Broken,
+    Deep,
+    Tombstone,
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    prop_oneof![
+        6 => (0_u8..12, 0_i64..60, any::<bool>()).prop_map(|(id, minute, scored)| Sent::Answer { id, minute, scored }),
+        1 => Just(Sent::Broken),
+        1 => Just(Sent::Deep),
+        1 => Just(Sent::Tombstone),
+    ]
+}
+
+/// 2026-05-04T08:00:00Z.
+const EIGHT: Timestamp = Timestamp(1_777_881_600_000_000);
+
+/// The records, one a minute by the broker's clock, two hours after their events.
+fn batch(all: &[Sent], stretch: std::ops::Range<usize>) -> Records {
+    let values: Vec<String> = all
+        .iter()
+        .map(|sent| match sent {
+            Sent::Answer { id, minute, scored } => {
+                let response = if *scored { r#","response":"The kettle has a warranty.""# } else { "" };
+                format!(r#"{{"event_time":{},"request_id":"{id}"{response}}}"#, EIGHT.plus(minute * MINUTE).0 / 1_000)
+            }
+            Sent::Broken => "{".to_owned(),
+            Sent::Deep => format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)),
+            Sent::Tombstone => String::new(),
+        })
+        .collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let mut records = records("gateway-logs", 0, &values);
+    for (at, record) in (0..).zip(&mut records.records) {
+        record.time = Some(EIGHT.plus((120 + at) * MINUTE));
+        record.value = record.value.clone().filter(|value| !value.is_empty());
+    }
+    records.records = records.records[stretch].to_vec();
+    records
+}
+
+/// The ledger of all epochs: counts by minute and name, late ones apart.
+fn ledger(epochs: &[Epoch]) -> BTreeMap<(Timestamp, u16), u32> {
+    let mut found = BTreeMap::new();
+    for row in epochs.iter().flat_map(|epoch| &epoch.partials.rows).filter(|row| row.measure == measures::LEDGER_GATEWAY) {
+        assert_eq!(
+            row.partial.n,
+            row.partial.hist.iter().filter(|(bin, _)| *bin != bin_of("late")).map(|(_, n)| u64::from(*n)).sum::<u64>()
+        );
+        for (bin, count) in &row.partial.hist {
+            *found.entry((row.pane, *bin)).or_default() += *count;
+        }
+    }
+    found
+}
+
+fn bin_of(name: &str) -> u16 {
+    crate::measure::Category::of(name).unwrap().bin()
+}
+
+/// The same counts, record by record.
+fn slow_ledger(all: &[Sent]) -> BTreeMap<(Timestamp, u16), u32> {
+    let mut found = BTreeMap::new();
+    let mut taken = BTreeSet::new();
+    let mut newest = i64::MIN;
+    for (at, sent) in (0..).zip(all) {
+        let own = 120 + at;
+        let (minute, name) = match sent {
+            Sent::Answer { id, minute, scored } => {
+                // All of them lie within the hour in which a repeat is known.
+                let is_repeat = !taken.insert(*id);
+                if !is_repeat && newest != i64::MIN && minute * 2 < newest * 2 - 1 {
+                    *found.entry((EIGHT.plus(minute * MINUTE), bin_of("late"))).or_default() += 1;
+                }
+                newest = newest.max(*minute);
+                let state = if *scored { "no_context" } else { "unscored" };
+                (*minute, if is_repeat { "duplicate" } else { state })
+            }
+            Sent::Broken => (own, "invalid_json"),
+            Sent::Deep => (own, "too_deep"),
+            Sent::Tombstone => (own, "filtered"),
+        };
+        *found.entry((EIGHT.plus(minute * MINUTE), bin_of(name))).or_default() += 1;
+    }
+    found
+}
+
+proptest! {
+    #[test]
+    fn the_ledger_is_the_same_however_the_input_is_cut_read_again_or_restarted(
+        all in prop::collection::vec(sent(), 1..40), cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0_usize..5), 0..6),
+    ) {
+        let mut ends: Vec<(usize, bool, usize)> = cuts.iter().map(|(at, restarts, again)| (at.index(all.len()), *restarts, *again)).collect();
+        ends.push((all.len(), false, 0));
+        ends.sort_unstable();
+        let mut epochs: Vec<Epoch> = Vec::new();
+        let mut ingest = ingest();
+        let mut from = 0;
+        for (end, restarts, again) in ends {
+            ingest.push(&batch(&all, from..end), Timestamp(0));
+            let lost = restarts && again == 0;
+            if restarts {
+                // What was not cut is gone; what was cut is remembered from the log.
+                let mut next = self::ingest();
+                if !lost {
+                    epochs.push(ingest.cut());
+                }
+                let partition = TopicPartition { topic: "gateway-logs".into(), partition: 0 };
+                let (position, watermark) = epochs.last().map_or((0, None), |epoch| {
+                    (epoch.offsets[&partition].1, epoch.watermarks.get(&partition).copied())
+                });
+                for epoch in &epochs {
+                    for answer in &epoch.ids {
+                        let (repeat, ids, event_time) = (answer.repeat, &answer.ids, answer.event_time);
+                        next.remember(&PastAnswer { repeat, ids, event_time, request_id: "", group: &Group::default(), scored: None });
+                    }
+                }
+                next.assign(partition, position, watermark);
+                from = usize::try_from(position).unwrap();
+                ingest = next;
+            } else {
+                epochs.push(ingest.cut());
+                // Some of it comes once more.
+                from = end.saturating_sub(again);
+            }
+            if lost {
+                ingest.push(&batch(&all, from..end), Timestamp(0));
+                from = end;
+            }
+        }
+        epochs.push(ingest.cut());
+        prop_assert_eq!(ledger(&epochs), slow_ledger(&all));
+    }
 }

@@ -52,6 +52,16 @@ never averaged. Rates of feedback describe raters only: who says nothing may thi
 within 7 days, the horizon; so a young window is incomplete, and `feedback.maturity` beside it says which share of its feedback is
 expected to have come by now, learned only from answers that are older than the horizon.
 
+**The ledger** counts every record that was read, by input and by what became of it: consumed = accepted + duplicate + filtered +
+rejected, each of them in the window of its event time. A refused record has none that can be trusted and a tombstone has none at
+all: they count at their own time at the broker; in files, which have no such time, at the event time that their partition had come
+to when they were read. `time` in `rejects` is the same time. Counts are part of the epoch that they are about, so a crash neither
+loses nor doubles one. Whether an event was late depends on when it was read; all other counts are the same however often the
+service was stopped. The rows have no group. `groundwire verify` counts the rows of the tables again.
+
+**Ages of indexes.** `index.freshness_s` asks how old the newest publication is, `index.age_at_answer_s` how old the version was that
+served an answer. Gateway logs name it as `name@version` in `index`, pipeline events as `{name, version}` in `outputs`.
+
 **References and labels.** `reference.*` and `classification.*` exist where gateway logs bring a `reference` (the expected answer) or a
 `label` (the true class); other records cost nothing for them. `groundwire score` prints them per answer under the same names, where
 one answer has them, and besides `reference.rouge_1.precision`, `.recall` and `.stemmed` (F-measure with Porter's stemmer; likewise

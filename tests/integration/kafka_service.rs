@@ -137,7 +137,8 @@ fn feedback_and_pipeline_events_become_what_a_recomputation_says_however_the_ser
     setting.close_everything();
 
     for engine in traffic::ENGINES {
-        setting.assert_equal_as_read_by(engine);
+        let ages = setting.assert_equal_as_read_by(engine)["ages"].clone();
+        assert!(ages["n"].as_u64() > Some(500) && ages["n_null"].as_u64() > Some(500), "{ages}");
     }
     let lake = setting.lake().display().to_string();
     let verified = service::output(["verify", "--lake", &lake, "--json"]);

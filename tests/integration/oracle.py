@@ -64,6 +64,7 @@ records.sort(key=lambda r: (r["topic"], r["partition"], r["offset"]))
 fates = collections.Counter()
 accepted = {"gateway": {}, "feedback": {}, "pipeline": {}}
 seen = {}
+ledger = []
 for record in records:
     place, input = (record["topic"], record["partition"], record["offset"]), input_of(record["topic"])
     try:
@@ -71,11 +72,9 @@ for record in records:
         fields = is_event(event, input)
     except ValueError:
         fields = False
-    if not fields:
+    if not fields or record["timestamp_ms"] is not None and event["event_time"] > record["timestamp_ms"] + AHEAD_MS:
         fates["rejected"] += 1
-        continue
-    if record["timestamp_ms"] is not None and event["event_time"] > record["timestamp_ms"] + AHEAD_MS:
-        fates["rejected"] += 1
+        ledger.append((input, "rejected", record["timestamp_ms"]))
         continue
     key = {
         "gateway": lambda: (event.get("tenant"), event["request_id"]),
@@ -86,9 +85,13 @@ for record in records:
     key = (record["topic"], *key)
     if key in seen and abs(seen[key] - event["event_time"]) <= DEDUP_MS:
         fates["duplicate"] += 1
+        ledger.append((input, "duplicate", event["event_time"]))
         continue
     seen[key] = event["event_time"]
     fates["accepted"] += 1
+    ledger.append((input, "accepted", event["event_time"]))
+    if input == "gateway" and event.get("response") is None:
+        ledger.append((input, "accepted.unscored", event["event_time"]))
     accepted[input][place] = event
 logs, feedback, runs = accepted["gateway"], accepted["feedback"], accepted["pipeline"]
 
@@ -218,6 +221,7 @@ def group_of(log):
 
 
 MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
+AGE = "index.age_at_answer_s"
 for log in logs.values():
     status, group = status_of(log), group_of(log)
     of_gateway = ((MINUTE, HOUR), ("gateway",), group)
@@ -286,6 +290,28 @@ for run in runs.values():
         for index in run.get("outputs", []):
             published[tuple(sorted((pick(run, "tenant", "app") | {"index": index["name"]}).items()))].add(run["event_time"])
 
+# ---- the age of the version that served: since its first whole publication, by a run of the same application, tenant, or anybody
+versions = {}
+for run in runs.values():
+    if run["state"] == "COMPLETE" and not run.get("rows_failed") and run.get("kind") == "index":
+        for index in run.get("outputs", []):
+            version = (run.get("tenant"), run.get("app"), f"{index['name']}@{index['version']}")
+            versions[version] = min(versions.get(version, math.inf), run["event_time"])
+for log in logs.values():
+    if status_of(log) != "ok" or log.get("index") is None:
+        continue
+    tenant, app, index = log.get("tenant"), log.get("app"), log["index"]
+    known = [versions[key] for key in ((tenant, app, index), (tenant, None, index), (None, None, index)) if key in versions]
+    group = pick(log, "tenant", "app") | {"index": index.split("@")[0]}
+    age = {"n": 1, "sum": log["event_time"] - known[0]} if known else {"n": 0, "n_null": 1}
+    count(AGE, log, (QUARTER, HOUR), ("gateway", "pipeline"), group, **age)
+
+# ---- the ledger: every record once, refused ones at their own time
+for input, fate, time in ledger:
+    names = [fate] if "." in fate else ["consumed", fate]
+    for name in names:
+        count(f"ledger.{input}.{name}", {"event_time": time}, (HOUR,), (input,), {})
+
 # Windows that every partition of their inputs has passed must be published; of the others only what is published must be right.
 LATENESS_MS = {"gateway": 30_000, "feedback": 30_000, "pipeline": 60_000}
 passed = {}
@@ -298,7 +324,7 @@ METRICS = {key[0] for key in windows} | {"index.freshness_s"}
 DIMENSIONS = ("tenant", "app", "response_model", "prompt_version", "variant", "environment", "job", "index", "feedback_name")
 SUMS = {
     "tokens.input", "tokens.output", "latency_ms", "feedback.mean_rating", "feedback.mean_rating_by_answer", "feedback.response_rate", "feedback.delay_by_answer_s",
-    "pipeline.duration_s", "pipeline.rows_out", "pipeline.rows_failed_ratio",
+    "pipeline.duration_s", "pipeline.rows_out", "pipeline.rows_failed_ratio", AGE,
 }
 RATES = {"error_rate", "feedback.positive_rate", "feedback.positive_rate_by_answer", "feedback.response_rate_by_answer", "pipeline.failure_rate"}
 newest = {}
@@ -319,11 +345,14 @@ for key in sorted(set(newest) - set(windows), key=repr):
 for key in set(windows) & set(newest):
     cell, row = windows[key], newest[key]
     for name in ("n", "n_null", "bad_n"):
-        wanted = name == "n" or name == "bad_n" and key[0] in RATES or name == "n_null" and key[0].startswith("feedback.") and "response" not in key[0]
+        wanted = name == "n" or name == "bad_n" and key[0] in RATES or name == "n_null" and (key[0] == AGE or key[0].startswith("feedback.") and "response" not in key[0])
         if wanted and row[name] != cell[name]:
             differ(f"{name} of {key}", cell[name], row[name])
-    if key[0] in SUMS and not math.isclose(row["sum"], cell["sum"], rel_tol=1e-12, abs_tol=1e-9):
-        differ(f"sum of {key}", cell["sum"], row["sum"])
+    total = cell["sum"] / 1000 if key[0] == AGE else cell["sum"]
+    if key[0] in SUMS and not math.isclose(row["sum"], total, rel_tol=1e-12, abs_tol=1e-9):
+        differ(f"sum of {key}", total, row["sum"])
+    if key[0] == AGE and cell["n"] and not math.isclose(row["value"], total / cell["n"], rel_tol=1e-12, abs_tol=1e-9):
+        differ(f"value of {key}", total / cell["n"], row["value"])
     if key[0] in RATES and cell["n"] and not math.isclose(row["value"], cell["bad_n"] / cell["n"], rel_tol=1e-12):
         differ(f"value of {key}", cell["bad_n"] / cell["n"], row["value"])
 
@@ -372,4 +401,5 @@ for path in glob.glob(f"{lake}/*/v1/*/*.parquet"):
     if os.path.relpath(path, lake) not in listed:
         differ("a file that no entry lists", None, os.path.relpath(path, lake))
 
-print(json.dumps({"differences": differences, "records": len(records), "fates": dict(fates), "windows": len(due), "entries": number}))
+ages = {name: sum(windows[key][name] for key in due if key[0] == AGE) for name in ("n", "n_null")}
+print(json.dumps({"differences": differences, "records": len(records), "fates": dict(fates), "windows": len(due), "ages": ages, "entries": number}))

@@ -63,7 +63,7 @@ pub const INTERACTIONS: Table = Table {
         maybe("operation", Symbol, "", "chat, text_completion, embeddings, …"),
         maybe("prompt_version", Symbol, "", "Version of the prompt template"),
         maybe("variant", Symbol, "", "Variant of a canary or A/B test"),
-        maybe("index", Symbol, "", "Grounding index and version that served the contexts"),
+        maybe("index", Symbol, "", "Grounding index and version that served the contexts, as name@version"),
         maybe(
             "status",
             Symbol,

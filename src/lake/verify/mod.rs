@@ -3,7 +3,8 @@
 //! * The log is contiguous and every entry valid; the checkpoint is what the entries fold to.
 //! * The rows that an entry adds are the outcomes that it counts.
 //! * Every live file is there with its size, rows and SHA-256, and no table holds a file that no entry lists.
-//! * Metrics, recomputed from the rows of `interactions` and `feedback`, are what `metrics` says.
+//! * Metrics, recomputed from the rows of `interactions`, `feedback` and `pipeline_events`, are what `metrics` says.
+//! * The completeness ledger in `metrics` adds up, and agrees with the rows of the tables and the counts of the log.
 //! * With [`Rescore::Yes`], the scores, recomputed from the stored text, are what `interactions` says.
 //!
 //! Reads everything and changes nothing. A lake that is being written to may be verified: what is not published yet is looked
@@ -11,10 +12,13 @@
 //! One date is in memory at a time.
 
 mod answered;
+mod completeness;
 mod expected;
 mod files;
 mod ledger;
 mod numbers;
+mod pipelines;
+mod published;
 mod recompute;
 mod replaced;
 mod rescore;
@@ -81,6 +85,8 @@ pub struct Report {
     pub metrics_compared: u64,
     /// Answers that were scored again.
     pub answers_rescored: u64,
+    /// Metrics that no row of a table says anything about, and why.
+    pub without_rows: Vec<String>,
     /// What could not be looked at, and why.
     pub left_out: Vec<String>,
     /// What is wrong, at most two hundred.
@@ -111,5 +117,7 @@ impl Lake {
     }
 }
 
+#[cfg(test)]
+mod played_tests;
 #[cfg(test)]
 mod tests;

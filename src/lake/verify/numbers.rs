@@ -7,16 +7,20 @@ use arrow::array::ArrayRef;
 use hashbrown::HashSet;
 
 use super::answered::{Answered, LAST_DAY, Ratings};
-use super::recompute::{Basis, Day, Past};
+use super::completeness::Total;
+use super::pipelines;
+use super::recompute::{Basis, Day, Past, Tables};
 use super::replaced::Replaced;
 use super::rescore::Rescorer;
 use super::{Report, Rescore, Settings, words};
-use crate::evaluate::{Carried, Cohorts};
-use crate::event::Timestamp;
-use crate::lake::tables::columns::{COSTS, FEEDBACK, INTERACTIONS, METRICS};
+use crate::evaluate::{Carried, Cohorts, Publications};
+use crate::event::{Input, Timestamp};
+use crate::lake::tables::columns::{COSTS, FEEDBACK, INTERACTIONS, METRICS, PIPELINE_EVENTS, REJECTS};
 use crate::lake::tables::{self, Columns, Position, schema::Table};
 use crate::lake::{Error, Lake};
 use crate::log::{Fold, KEEP};
+use crate::measure::Registry;
+use crate::measure::registry::Value;
 
 /// Columns that no metric is made from, and that can be long.
 const NOT_MEASURED: [&str; 7] = ["reference", "attributes", "contexts", "sentences", "comment", "correction", "trace_id"];
@@ -27,6 +31,18 @@ const REFERENCE_DAYS: i64 = 8;
 /// Start of a date written as in a folder's name.
 fn start_of(date: &str) -> Option<Timestamp> {
     Timestamp::parse(&format!("{date}T00:00:00Z"))
+}
+
+/// Metrics that no stored row says anything about.
+fn without_rows() -> Vec<String> {
+    let registry = Registry::builtin().ok();
+    let metrics = registry.iter().flat_map(Registry::metrics);
+    let signals: Vec<&str> =
+        metrics.filter(|metric| matches!(metric.value, Value::Service(_))).map(|metric| &*metric.name).collect();
+    vec![
+        format!("{}: signals of the service, which rules read from the log and which have no rows", signals.join(", ")),
+        "ledger.*.duplicate, ledger.*.filtered, ledger.*.late: such records leave no rows, so only the sums are checked".to_owned(),
+    ]
 }
 
 impl Lake {
@@ -42,7 +58,7 @@ impl Lake {
             self.rescore(fold, report).await?;
         }
         let mut differences = Vec::new();
-        let tables = [&INTERACTIONS, &FEEDBACK, &METRICS];
+        let tables = [&INTERACTIONS, &FEEDBACK, &PIPELINE_EVENTS, &REJECTS, &METRICS];
         let dates: BTreeSet<&String> =
             tables.iter().filter_map(|table| fold.files().get(table.name)).flat_map(BTreeMap::keys).collect();
         // Where rows of `interactions` were deleted before those of `metrics`, windows are compared with what is no more there.
@@ -52,6 +68,13 @@ impl Lake {
             (Some(rows), Some(metrics)) if metrics < rows => rows.plus(REFERENCE_DAYS * Timestamp::DAY_US),
             _ => Timestamp(i64::MIN),
         };
+        let inputs = [(Input::Gateway, &INTERACTIONS), (Input::Feedback, &FEEDBACK), (Input::Pipeline, &PIPELINE_EVENTS)];
+        let first_of_input: BTreeMap<Input, Timestamp> =
+            inputs.into_iter().filter_map(|(input, table)| Some((input, first(table)?))).collect();
+        // Where the log has been pruned, rows may have been deleted too.
+        let known = if self.first_entry().await? > 1 { Past::Deleted } else { Past::Whole };
+        let publications = Arc::new(self.publications(fold, report).await?);
+        let (mut total, mut left_out) = (Total::default(), BTreeMap::<String, u64>::new());
         let replaced = Arc::new(self.replaced_feedback(fold, fold.cursor(KEEP), report).await?);
         let settlement = self.settlement(fold).await?;
         let settled_replaced = match &settlement {
@@ -63,10 +86,14 @@ impl Lake {
         let mut carried = Carried::default();
         for date in dates {
             let Some(start) = start_of(date) else { continue };
-            let interactions = self.read_day(fold, &INTERACTIONS, date, report).await?;
-            let costs = self.read_day(fold, &COSTS, date, report).await?;
-            let feedback = self.read_day(fold, &FEEDBACK, date, report).await?;
-            let metrics = self.read_day(fold, &METRICS, date, report).await?;
+            let tables = Tables {
+                interactions: self.read_day(fold, &INTERACTIONS, date, report).await?,
+                costs: self.read_day(fold, &COSTS, date, report).await?,
+                feedback: self.read_day(fold, &FEEDBACK, date, report).await?,
+                pipeline_events: self.read_day(fold, &PIPELINE_EVENTS, date, report).await?,
+                rejects: self.read_day(fold, &REJECTS, date, report).await?,
+                metrics: self.read_day(fold, &METRICS, date, report).await?,
+            };
             // Feedback on the date's answers was given up to a week later.
             let last_day = start.plus(LAST_DAY * Timestamp::DAY_US);
             while let Some(settlement) = &settlement
@@ -83,37 +110,35 @@ impl Lake {
                 through: settlement.settled.through,
             });
             let past = if start < whole_from { Past::Deleted } else { Past::Whole };
-            let (scales, reference) = (settings.feedback.clone(), settings.reference.clone());
             let basis = Basis {
                 start,
-                scales,
-                reference,
+                scales: settings.feedback.clone(),
+                reference: settings.reference.clone(),
                 carried: std::mem::take(&mut carried),
                 past,
                 replaced: Arc::clone(&replaced),
                 answered,
+                publications: (Arc::clone(&publications), known),
+                first: first_of_input.clone(),
+                first_rejects: first(&REJECTS),
             };
-            let mut part = Report::default();
-            let step = tokio::task::spawn_blocking(move || {
-                let compared = Day::new(&metrics, interactions, &costs, feedback).and_then(|day| day.compare(basis, &mut part));
-                (compared, part.metrics_compared)
-            });
-            let (compared, count) = step.await.map_err(|error| Error::Task(error.to_string()))?;
-            report.metrics_compared += count;
-            match compared {
+            let step = tokio::task::spawn_blocking(move || Day::new(tables).and_then(|day| day.compare(basis)));
+            match step.await.map_err(|error| Error::Task(error.to_string()))? {
                 Ok(found) => {
+                    report.metrics_compared += found.rows;
                     differences.extend(found.differences);
+                    differences.extend(found.completeness.compare(&mut total));
+                    for (reason, rows) in found.left_out {
+                        *left_out.entry(reason).or_default() += rows;
+                    }
                     (carried, cohorts) = (found.carried, found.cohorts);
                 }
                 Err(error) => report.find("numbers", date, format!("cannot be recomputed: {error}")),
             }
         }
-        if settlement.is_none() && fold.files().contains_key(FEEDBACK.name) {
-            report.left_out.push("metrics by the time of the answer: no hour of feedback has closed yet".to_owned());
-        }
-        if settings.feedback.is_empty() && fold.files().contains_key(FEEDBACK.name) {
-            report.left_out.push("metrics of feedback: name the configuration, which says what the scores mean".to_owned());
-        }
+        differences.extend(total.compare(&fold.outcomes().records, &fold.outcomes().late));
+        report.without_rows = without_rows();
+        report.left_out.extend(left_out.into_iter().map(|(reason, rows)| format!("{rows} rows of {reason}")));
         if unread > 0 && !differences.is_empty() {
             let count = differences.len();
             report
@@ -125,6 +150,19 @@ impl Lake {
             report.find("numbers", place, problem);
         }
         Ok(())
+    }
+
+    /// What all stored runs published.
+    async fn publications(&self, fold: &Fold, report: &mut Report) -> Result<Publications, Error> {
+        let mut known = Publications::default();
+        for date in fold.files().get(PIPELINE_EVENTS.name).into_iter().flat_map(BTreeMap::keys) {
+            for arrays in self.read_day(fold, &PIPELINE_EVENTS, date, report).await? {
+                if let Err(error) = pipelines::publications(&Columns { table: &PIPELINE_EVENTS, arrays: &arrays }, &mut known) {
+                    report.find("numbers", date, format!("cannot be recomputed: {error}"));
+                }
+            }
+        }
+        Ok(known)
     }
 
     /// Feedback that later feedback with the same id replaced, as far as the keeper had taken it back where its cursor stood at `kept`.

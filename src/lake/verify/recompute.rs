@@ -1,33 +1,32 @@
 //! The rows of one date, through `evaluate`'s own formulas, against the rows of `metrics` of that date.
 //!
-//! Compared are the latest revisions of metrics that are made from requests, or from feedback by its own or its answer's time: counts
-//! exactly, sums, values, intervals and p within the rounding of a sum. Drift and changes are compared with what the dates before
-//! left. Left out are ages and pipelines.
+//! Compared are the latest revisions of metrics that are made from requests, from pipelines, or from feedback by its own or its answer's
+//! time: counts, histograms and status exactly, sums, values, intervals, quantiles and p within the rounding of a sum. Drift and
+//! changes are compared with what the dates before left, ages with the publications of all dates.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::error::ArrowError;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
-use super::Report;
 use super::answered::Answered;
+use super::completeness::Completeness;
 use super::expected::{classified, compared};
-use super::words;
-use crate::evaluate::{Carried, Cohorts, MetricRow, Recomputation, Reference, StoredAnswer, StoredFeedback};
+use super::published::{Depth, Key, Numbers, Published, place};
+use super::{pipelines, words};
+use crate::evaluate::{Carried, Cohorts, MetricRow, Publications, Recomputation, Reference, StoredAnswer, StoredFeedback};
 use crate::event::{Input, Safety, SafetyStage, Text, Timestamp};
 use crate::ingest::{FeedbackScale, SCORE_COLUMNS, polarity};
-use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS};
+use crate::lake::tables::columns::{FEEDBACK, INTERACTIONS, METRICS, PIPELINE_EVENTS, REJECTS};
 use crate::lake::tables::{Columns, Costs, Position};
 use crate::measure::registry::{Rows, Value};
 use crate::measure::{
-    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Group, Inputs, Metric, Registry, StatusClass, billionths,
-    measures, micros_from_ms,
+    Answer, AnswerState, Category, CostStatus, Dimension, Embedding, Group, Metric, Registry, StatusClass, billionths, measures,
+    micros_from_ms,
 };
 
-/// Relative difference that the rounding of sums explains.
-const TOLERANCE: f64 = 1e-9;
 /// Dimensions that requests can be grouped by.
 const REQUEST_DIMENSIONS: [Dimension; 7] = [
     Dimension::Tenant,
@@ -40,48 +39,28 @@ const REQUEST_DIMENSIONS: [Dimension; 7] = [
 ];
 /// The metric that every request counts in.
 const REQUESTS: &str = "requests";
-
-/// Metric, window, its length, group, scorer.
-type Key = (Arc<str>, Timestamp, i64, Group, Option<Arc<str>>);
-
-/// What is compared of a row.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Numbers {
-    n: i64,
-    bad_n: i64,
-    sum: f64,
-    /// Those of [`FLOATS`].
-    floats: [Option<f64>; 6],
-    reference_n: Option<i64>,
-}
-
-/// Columns of [`Numbers::floats`].
-const FLOATS: [&str; 6] = ["value", "lo", "hi", "p", "expected", "dispersion"];
-
-impl Numbers {
-    fn of(row: &MetricRow) -> Self {
-        let floats = [row.value, row.lo, row.hi, row.p, row.expected, row.dispersion];
-        Self { n: row.n, bad_n: row.bad_n, sum: row.sum, floats, reference_n: row.reference_n }
-    }
-
-    fn agrees(&self, other: &Self) -> bool {
-        let close = |a: f64, b: f64| (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1.0);
-        let mut floats = self.floats.iter().zip(&other.floats);
-        let same = floats.all(|(ours, theirs)| match (ours, theirs) {
-            (Some(a), Some(b)) => close(*a, *b),
-            (a, b) => a.is_none() && b.is_none(),
-        });
-        let counts = (self.n, self.bad_n, self.reference_n) == (other.n, other.bad_n, other.reference_n);
-        counts && close(self.sum, other.sum) && same
-    }
-}
+/// Why ages of a tenant cannot be recomputed that had more groups than the cap.
+const FOLDED: &str = "ages of tenants whose indexes were folded into `__other__`";
 
 /// The rows of one date.
 pub(super) struct Day {
-    published: BTreeMap<Key, (i64, Numbers)>,
+    published: Published,
     interactions: Vec<Vec<ArrayRef>>,
     costs: Costs,
     feedback: Vec<Vec<ArrayRef>>,
+    pipeline_events: Vec<Vec<ArrayRef>>,
+    rejects: Vec<Vec<ArrayRef>>,
+}
+
+/// The columns of all files of a date, by table.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) metrics: Vec<Vec<ArrayRef>>,
+    pub(super) interactions: Vec<Vec<ArrayRef>>,
+    pub(super) costs: Vec<Vec<ArrayRef>>,
+    pub(super) feedback: Vec<Vec<ArrayRef>>,
+    pub(super) pipeline_events: Vec<Vec<ArrayRef>>,
+    pub(super) rejects: Vec<Vec<ArrayRef>>,
 }
 
 /// What a date is compared on.
@@ -101,6 +80,35 @@ pub(super) struct Basis {
     pub(super) replaced: Arc<HashSet<Position>>,
     /// Feedback by answer; `None` where it is not known how far the metrics are.
     pub(super) answered: Option<Answered>,
+    /// Publications of all dates, and whether those are all that the service knew.
+    pub(super) publications: (Arc<Publications>, Past),
+    /// First date of each input's table, where it has one: rows before it are not there any more.
+    pub(super) first: BTreeMap<Input, Timestamp>,
+    /// First date of refused records.
+    pub(super) first_rejects: Option<Timestamp>,
+}
+
+impl Basis {
+    /// Why rows of a metric cannot be recomputed for this date, if so.
+    fn left_out(&self, metric: &Metric) -> Option<String> {
+        let by_answer = metric.measures.iter().any(|measure| measures::is_by_answer(*measure));
+        if metric.inputs.contains(Input::Feedback) && self.scales.is_empty() {
+            return Some("metrics of feedback: name the configuration, which says what the scores mean".to_owned());
+        }
+        if by_answer && self.answered.is_none() {
+            return Some("metrics by the time of the answer: no hour of feedback has closed yet".to_owned());
+        }
+        if let Some(input) = metric.inputs.iter().find(|input| self.is_deleted(*input)) {
+            return Some(format!("metrics of {} events whose rows have been deleted", input.as_str()));
+        }
+        let compares = matches!(metric.value, Value::Drift { .. } | Value::Change { .. } | Value::Maturity { .. });
+        (compares && self.past == Past::Deleted).then(|| "comparisons with days whose rows have been deleted".to_owned())
+    }
+
+    /// Whether rows of an input's table may have been there for this date and are not any more.
+    fn is_deleted(&self, input: Input) -> bool {
+        self.first.get(&input).is_some_and(|first| self.start < *first)
+    }
 }
 
 /// Whether the dates before are all there.
@@ -113,7 +121,7 @@ pub(super) enum Past {
 }
 
 /// What was found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Compared {
     /// (place, problem).
     pub(super) differences: Vec<(String, String)>,
@@ -121,66 +129,40 @@ pub(super) struct Compared {
     pub(super) carried: Carried,
     /// Delays of feedback on answers up to this date.
     pub(super) cohorts: Cohorts,
+    /// Rows of `metrics` that were compared.
+    pub(super) rows: u64,
+    /// Rows of `metrics` that were not, by reason.
+    pub(super) left_out: BTreeMap<String, u64>,
+    /// The windows of the ledger.
+    pub(super) completeness: Completeness,
 }
 
 impl Day {
     /// From the columns of all files of that date.
-    pub(super) fn new(
-        metrics: &[Vec<ArrayRef>],
-        interactions: Vec<Vec<ArrayRef>>,
-        costs: &[Vec<ArrayRef>],
-        feedback: Vec<Vec<ArrayRef>>,
-    ) -> Result<Self, ArrowError> {
-        let mut day = Self { published: BTreeMap::new(), interactions, costs: Costs::new(costs)?, feedback };
-        for arrays in metrics {
-            day.publish(&Columns { table: &METRICS, arrays })?;
+    pub(super) fn new(tables: Tables) -> Result<Self, ArrowError> {
+        let Tables { metrics, interactions, costs, feedback, pipeline_events, rejects } = tables;
+        let mut published = Published::default();
+        for arrays in &metrics {
+            published.add(&Columns { table: &METRICS, arrays })?;
         }
-        Ok(day)
-    }
-
-    fn publish(&mut self, columns: &Columns<'_>) -> Result<(), ArrowError> {
-        for row in 0..columns.array("metric")?.len() {
-            let group = columns.group(&Dimension::ALL, row)?;
-            let whole = |name: &str| columns.integer(name, row).map(Option::unwrap_or_default);
-            let metric: Arc<str> = columns.text("metric", row)?.unwrap_or_default().into();
-            let scorer = columns.text("scorer", row)?.map(Arc::from);
-            let key = (metric, columns.time("window_start", row)?, whole("window_s")?, group, scorer);
-            let sum = columns.float("sum", row)?.unwrap_or_default();
-            let mut found = [None; FLOATS.len()];
-            for (number, name) in found.iter_mut().zip(FLOATS) {
-                *number = columns.float(name, row)?;
-            }
-            let reference_n = columns.integer("reference_n", row)?;
-            let numbers = Numbers { n: whole("n")?, bad_n: whole("bad_n")?, sum, floats: found, reference_n };
-            let revision = whole("revision")?;
-            let known = self.published.entry(key).or_insert((i64::MIN, numbers));
-            if revision > known.0 {
-                *known = (revision, numbers);
-            }
-        }
-        Ok(())
+        Ok(Self { published, interactions, costs: Costs::new(&costs)?, feedback, pipeline_events, rejects })
     }
 
     /// Recomputes and compares.
-    pub(super) fn compare(self, basis: Basis, report: &mut Report) -> Result<Compared, ArrowError> {
+    pub(super) fn compare(self, basis: Basis) -> Result<Compared, ArrowError> {
         let registry = match Registry::builtin() {
             Ok(registry) => Arc::new(registry),
             Err(error) => {
                 let differences = vec![("schemas/metrics.yaml".to_owned(), error.to_string())];
-                return Ok(Compared { differences, carried: Carried::default(), cohorts: Cohorts::default() });
+                return Ok(Compared { differences, ..Compared::default() });
             }
         };
-        let (scales, has_past, answered) = (basis.scales.clone(), basis.past == Past::Whole, basis.answered.is_some());
-        let comparable: HashSet<&str> = registry
-            .metrics()
-            .iter()
-            .filter(|metric| is_comparable(metric, scales.is_empty()))
-            .filter(|metric| answered || !metric.measures.iter().any(|measure| measures::is_by_answer(*measure)))
-            .filter(|metric| {
-                has_past || !matches!(metric.value, Value::Drift { .. } | Value::Change { .. } | Value::Maturity { .. })
-            })
-            .map(|metric| &*metric.name)
-            .collect();
+        let completeness = self.completeness(&basis)?;
+        let reasons = registry.metrics().iter().filter_map(|metric| Some((&*metric.name, basis.left_out(metric)?)));
+        let unjudged: HashMap<&str, String> = reasons.collect();
+        let ages = registry.metrics().iter().filter(|metric| matches!(metric.value, Value::Age(_) | Value::AgeSince { .. }));
+        let ages: HashSet<&str> = ages.map(|metric| &*metric.name).collect();
+        let publications = basis.publications.1;
         let occurring = registry.metrics().iter().filter(|metric| metric.rows == Rows::Occurring || is_ratio_of_feedback(metric));
         let occurring: HashSet<&str> = occurring.map(|metric| &*metric.name).collect();
         let (rows, carried, cohorts) = self.recompute(basis, &registry)?;
@@ -194,36 +176,96 @@ impl Day {
         // The evaluator closes windows in order, so whatever ends before the last published one has been published.
         let mut closed: BTreeMap<(&Arc<str>, i64), Timestamp> = BTreeMap::new();
         let mut differences = Vec::new();
-        for (key, (_, found)) in self.published.iter().filter(|(key, _)| comparable.contains(&*key.0)) {
+        let (mut compared, mut left_out) = (0, BTreeMap::<String, u64>::new());
+        let folded = self.folded(&ages);
+        for (key, found) in self.published.iter() {
+            if Completeness::knows(&key.0) {
+                compared += 1;
+                continue;
+            }
+            let (expected, is_age) = (recomputed.get(key), ages.contains(&*key.0));
+            let reason = match (unjudged.get(&*key.0), registry.get(&key.0)) {
+                (Some(reason), _) => Some(reason.clone()),
+                (None, None) => Some(format!("metric {}, which this version does not know", key.0)),
+                (None, Some(_)) if is_age && folded.contains(&key.3.get(Dimension::Tenant)) => Some(FOLDED.to_owned()),
+                // A publication whose row is gone made it known.
+                (None, Some(_))
+                    if is_age && publications == Past::Deleted && expected.is_none_or(|expected| expected.n < found.n) =>
+                {
+                    Some("ages since publications whose rows have been deleted".to_owned())
+                }
+                (None, Some(_)) => None,
+            };
+            if let Some(reason) = reason {
+                *left_out.entry(reason).or_default() += 1;
+                continue;
+            }
             let last = closed.entry((&key.0, key.2)).or_insert(key.1);
             *last = (*last).max(key.1);
-            report.metrics_compared += 1;
-            match recomputed.get(key) {
-                Some(expected) if expected.agrees(found) => {}
-                None if found.n == 0 && found.bad_n == 0 => {}
+            compared += 1;
+            let depth = registry.get(&key.0).map_or(Depth::Whole, Depth::of);
+            match expected {
+                Some(expected) if expected.agrees(found, depth) => {}
+                None if (found.n, found.bad_n) == (0, 0) && (found.n_null == 0 || depth == Depth::Value) => {}
                 // What occurred once and was corrected away keeps a row that says so.
                 None if found.bad_n == 0 && found.sum == 0.0 && occurring.contains(&*key.0) => {}
                 expected => differences.push((place(key), format!("recomputed {expected:?}, published {found:?}"))),
             }
         }
-        for (key, expected) in recomputed.iter().filter(|(key, _)| comparable.contains(&*key.0)) {
+        for (key, expected) in recomputed.iter().filter(|(key, _)| !unjudged.contains_key(&*key.0)) {
             let is_closed = closed.get(&(&key.0, key.2)).is_some_and(|last| key.1 <= *last);
-            if is_closed && !self.published.contains_key(key) {
+            let is_folded = ages.contains(&*key.0) && folded.contains(&key.3.get(Dimension::Tenant));
+            if is_closed && !is_folded && !self.published.contains(key) {
                 differences.push((place(key), format!("recomputed {expected:?}, but not published")));
             }
         }
-        Ok(Compared { differences, carried, cohorts })
+        Ok(Compared { differences, carried, cohorts, rows: compared, left_out, completeness })
+    }
+
+    /// Tenants some of whose indexes were folded by the cap on groups.
+    fn folded(&self, ages: &HashSet<&str>) -> HashSet<Option<&Arc<str>>> {
+        let others = self
+            .published
+            .iter()
+            .map(|(key, _)| key)
+            .filter(|key| ages.contains(&*key.0) && key.3.get(Dimension::Index).is_some_and(|index| &**index == Group::OTHER));
+        others.map(|key| key.3.get(Dimension::Tenant)).collect()
+    }
+
+    /// The ledger as the rows of the tables have it, beside what was published.
+    fn completeness(&self, basis: &Basis) -> Result<Completeness, ArrowError> {
+        let deleted = Input::ALL.into_iter().filter(|input| basis.is_deleted(*input));
+        let rejects_deleted = basis.first_rejects.is_some_and(|first| basis.start < first);
+        let mut found = Completeness::new(deleted.collect(), rejects_deleted);
+        let tables = [
+            (Input::Gateway, &INTERACTIONS, &self.interactions),
+            (Input::Feedback, &FEEDBACK, &self.feedback),
+            (Input::Pipeline, &PIPELINE_EVENTS, &self.pipeline_events),
+        ];
+        for (input, table, batches) in tables {
+            for arrays in batches {
+                found.add(input, &Columns { table, arrays })?;
+            }
+        }
+        for arrays in &self.rejects {
+            found.add_rejects(&Columns { table: &REJECTS, arrays })?;
+        }
+        for (key, numbers) in self.published.iter() {
+            found.publish(&key.0, key.1, key.2, numbers.n, numbers.bad_n);
+        }
+        Ok(found)
     }
 
     fn recompute(&self, basis: Basis, registry: &Arc<Registry>) -> Result<(Vec<MetricRow>, Carried, Cohorts), ArrowError> {
-        let groups: HashSet<(i32, Group)> = self.published.keys().map(|key| (key.1.days(), key.3.clone())).collect();
+        let groups: HashSet<(i32, Group)> = self.published.iter().map(|(key, _)| (key.1.days(), key.3.clone())).collect();
         // A dimension that requests are not grouped by has no value in any row of theirs.
-        let of_requests: HashSet<&Group> = self.published.keys().filter(|key| &*key.0 == REQUESTS).map(|key| &key.3).collect();
+        let of_requests = self.published.iter().map(|(key, _)| key).filter(|key| &*key.0 == REQUESTS);
+        let of_requests: HashSet<&Group> = of_requests.map(|key| &key.3).collect();
         let group_by: Vec<Dimension> = REQUEST_DIMENSIONS
             .into_iter()
             .filter(|dimension| of_requests.iter().any(|group| group.get(*dimension).is_some()))
             .collect();
-        let mut recomputation = Recomputation::new(groups).after(basis.carried, basis.start);
+        let mut recomputation = Recomputation::new(groups).after(basis.carried, basis.start).knowing(basis.publications.0);
         let mut last = basis.start;
         let mut rated = basis.answered.as_ref().map(Answered::rated);
         for arrays in &self.interactions {
@@ -242,6 +284,9 @@ impl Day {
                 };
                 let group = columns.request_group(&group_by, row)?;
                 recomputation.answer(at, &group, scorer.as_ref(), &stored);
+                if let Some(index) = pipelines::served(&columns, row)? {
+                    recomputation.served(at, &index);
+                }
                 if let Some(rated) = &mut rated {
                     rated.see(&columns, row, at, (&group, scorer.as_ref()))?;
                 }
@@ -250,6 +295,9 @@ impl Day {
         last = last.max(self.add_feedback(&basis.scales, &basis.replaced, &mut recomputation)?);
         let added = basis.answered.as_ref().zip(rated.as_ref());
         let cohorts = added.map(|(answered, rated)| answered.add(rated, &mut recomputation)).unwrap_or_default();
+        for arrays in &self.pipeline_events {
+            last = last.max(pipelines::runs(&Columns { table: &PIPELINE_EVENTS, arrays }, &mut recomputation)?);
+        }
         let through = last.plus(2 * Timestamp::DAY_US);
         let through = Input::ALL.map(|input| (input, through)).into();
         let (mut rows, carried) = recomputation.finish(&through, Arc::clone(registry), basis.reference);
@@ -299,11 +347,6 @@ impl Day {
     }
 }
 
-fn place((metric, start, window_s, group, _): &Key) -> String {
-    let values: Vec<&str> = group.0.iter().flatten().map(|value| &**value).collect();
-    format!("{metric} at {start} over {window_s} s of [{}]", values.join(", "))
-}
-
 /// Gives the windows with requests the maturity that they have reached by now; the recomputation ends with the date.
 fn mature(answered: &Answered, registry: &Registry, rows: &mut Vec<MetricRow>) {
     for metric in registry.metrics().iter().filter(|metric| matches!(metric.value, Value::Maturity { .. })) {
@@ -321,13 +364,6 @@ fn mature(answered: &Answered, registry: &Registry, rows: &mut Vec<MetricRow>) {
 /// A ratio whose numerator can be corrected away.
 fn is_ratio_of_feedback(metric: &Metric) -> bool {
     matches!(&metric.value, Value::Ratio { over, .. } if over.iter().any(|term| measures::is_corrected(term.measure)))
-}
-
-fn is_comparable(metric: &Metric, no_scales: bool) -> bool {
-    let counts_records = metric.measures.iter().any(|measure| measures::is_ledger(*measure));
-    let from_rows = !counts_records && !matches!(metric.value, Value::Age(_) | Value::Service(_));
-    let feedback = metric.inputs.contains(Input::Feedback) && !metric.inputs.contains(Input::Pipeline) && !no_scales;
-    from_rows && (metric.inputs == Inputs::of(Input::Gateway) || feedback)
 }
 
 fn safety(found: &arrow::array::StructArray) -> Vec<Safety<'_>> {

@@ -29,13 +29,18 @@ async fn lake(requests: i64) -> (Lake, Fold, Vec<Entry>) {
     lake.append(&mut fold, &mut first).await.unwrap();
     lake.publish(&first).await.unwrap();
     let mut second = entry(2, Kind::Evaluate, &[(EVALUATE, 0, 1)]);
-    let mut row = metric("requests", "a", 60);
-    row.window_s = 3_600;
-    (row.n, row.sum, row.value) = (requests, requests as f64, Some(requests as f64));
+    let row = counted("requests", requests);
     second.files = lake.stage_evaluation(&Attempt::new(2, &second.cursors), &Arc::new(vec![row]), &Arc::default()).await.unwrap();
     lake.append(&mut fold, &mut second).await.unwrap();
     lake.publish(&second).await.unwrap();
     (lake, fold, vec![first, second])
+}
+
+/// The row of a count in the hour.
+fn counted(name: &str, n: i64) -> MetricRow {
+    let group = metric(name, "a", 60).group;
+    let row = MetricRow::of_rate(&name.into(), (Timestamp(Timestamp::HOUR_US), 3_600), &group, n, None);
+    MetricRow { sum: n as f64, sum_sq: n as f64, value: Some(n as f64), ..row }
 }
 
 async fn problems(lake: &Lake) -> (Report, Vec<String>) {
@@ -120,7 +125,7 @@ async fn a_metric_by_answer_that_does_not_follow_from_the_feedback_is_found() {
     // statsmodels proportion_confint(1, 2, method="wilson")
     (response.bad_n, response.lo, response.hi) = (1, Some(0.094_531_205_734_230_74), Some(0.905_468_794_265_769_3));
     let right = [
-        row("requests", 2, 2.0, Some(2.0)),
+        counted("requests", 2),
         named(row("feedback.mean_rating_by_answer", 1, 1.0, Some(1.0))),
         response,
         row("feedback.delay_by_answer_s", 1, 10.0, Some(10.0)),

@@ -73,8 +73,21 @@ fn gateway_log(random: &mut fastrand::Rng, seed: u64, number: usize, time_ms: i6
         write!(log, r#","prompt":"{question}","contexts":[{{"id":"doc-1","text":"{context}","rank":1}}],"response":"{answer}""#)
             .expect("writing to a string");
     }
+    match number % 7 {
+        0 => {}
+        // An index without its version, and a version that no run publishes.
+        1 => log.push_str(r#","index":"manuals""#),
+        2 => log.push_str(r#","index":"manuals@draft""#),
+        back => write!(log, r#","index":"manuals@{}""#, version(time_ms - i64::try_from(back).expect("small") * 400_000))
+            .expect("writing to a string"),
+    }
     log.push('}');
     log
+}
+
+/// The version of the index that is built at a time.
+fn version(time_ms: i64) -> i64 {
+    (time_ms - START_MS) / 1_800_000
 }
 
 const TEXTS: [(&str, &str, &str); 3] = [
@@ -142,7 +155,10 @@ pub(crate) fn pipelines(seed: u64, minutes: i64) -> Vec<Made> {
             let run = format!("{job}-{seed}-{at}");
             let ended = at + random.i64(10_000..240_000);
             let state = ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL", "ABORT"][random.usize(0..5)];
-            let common = format!(r#""run_id":"{run}","job":"{job}","kind":"{kind}","tenant":"tenant-0","app":"support-bot""#);
+            // Some pipelines are everybody's, some are of one tenant, some of one application.
+            let whose = [r#","tenant":"tenant-0","app":"support-bot""#, r#","tenant":"tenant-0""#, ""]
+                [usize::try_from(at % 3).expect("not negative")];
+            let common = format!(r#""run_id":"{run}","job":"{job}","kind":"{kind}"{whose}"#);
             let mut more = String::new();
             if random.u32(0..4) > 0 {
                 write!(more, r#","started_at":{at},"ended_at":{ended}"#).expect("writing to a string");
@@ -152,7 +168,7 @@ pub(crate) fn pipelines(seed: u64, minutes: i64) -> Vec<Made> {
                 write!(more, r#","rows_out":{},"rows_failed":{failed}"#, random.u32(0..10_000)).expect("writing to a string");
             }
             if kind == "index" {
-                more.push_str(r#","outputs":[{"name":"manuals","version":3}]"#);
+                write!(more, r#","outputs":[{{"name":"manuals","version":"{}"}}]"#, version(at)).expect("writing to a string");
             }
             let event = |time_ms: i64, state: &str, more: &str| Made {
                 partition: 0,
