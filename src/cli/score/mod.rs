@@ -40,7 +40,8 @@ pub(super) const ABOUT: &str = "groundwire score answers.jsonl > scores.jsonl\n\
 
 const EXAMPLES: &str = "Input:  {\"prompt\": \"How long is the warranty?\", \"response\": \"It lasts 24 months.\",\n         \
     \"contexts\": [{\"id\": \"w1\", \"text\": \"The warranty lasts 24 months.\"}]}\n\
-    Output: request_id, outcome, reason, state, scorer, metrics, sentences, contexts\n\
+    Output: request_id, outcome, reason, state, scorer, metrics, sentences, contexts; on standard error what is wrong with\n\
+    each rejected line\n\
     With \"reference\" (the expected answer), metrics has BLEU, chrF, ROUGE, METEOR, token F1 and exact match besides; with\n\
     \"label\" (and \"prediction\", \"probability\") accuracy, cross-entropy and Brier score; with response_token_embeddings and\n\
     reference_token_embeddings (lists of vectors) BERTScore\n\
@@ -95,22 +96,38 @@ struct ContextLine<'a> {
 /// If the configuration is wrong, the file cannot be read, or the result cannot be printed. A line that is no answer is a
 /// result.
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result {
+    score_lines(arguments, out, &mut io::stderr())
+}
+
+/// Answers to `out`, and to `notes` what is wrong with lines that were rejected.
+fn score_lines(arguments: &Arguments, out: &mut dyn Write, notes: &mut dyn Write) -> Result {
     let (config, secrets) = configuration(arguments.config.as_deref())?;
     let limits = config.decode_limits();
     let redactor = Redactor::new(&config.redact(&secrets)).map_err(Failure::usage)?;
     let mut desk = Desk { redactor, scorer: Scorer::new(Settings::default()), scores: Scores::default() };
     let mut lines = Lines { input: open(&arguments.file)?, line: Vec::new(), most: limits.max_bytes };
     let mut out = io::BufWriter::new(out);
+    let mut number = 0_u64;
     while let Some(line) = lines.next()? {
+        number += 1;
         let read = match line {
             Ok(line) => decode::decode_answer(line, &limits),
             Err(length) => Err(Rejected::too_large(length, &limits)),
         };
-        let answered = read.map_err(|rejected| rejected.reason).and_then(|log| desk.answer(&log, &mut out));
-        match answered {
-            Ok(written) => written?,
-            Err(reason) => write(&rejection(reason), &mut out)?,
-        }
+        let (reason, detail) = match read {
+            Ok(log) => match desk.answer(&log, &mut out) {
+                Ok(written) => {
+                    written?;
+                    continue;
+                }
+                Err(reason) => (reason, "its text cannot be redacted".to_owned()),
+            },
+            Err(Rejected { reason, detail }) => {
+                (reason, desk.redactor.excerpt(detail.as_bytes(), Rejected::KEPT_DETAIL_BYTES).unwrap_or_default())
+            }
+        };
+        write(&rejection(reason), &mut out)?;
+        writeln!(notes, "groundwire: line {number} rejected as {}: {detail}", reason.as_str())?;
     }
     out.flush()?;
     Ok(())
@@ -320,6 +337,21 @@ mod tests {
         assert_eq!(lines[2]["outcome"], "rejected");
         assert_eq!(lines[3]["state"], "abstained");
         assert_eq!(lines[3]["request_id"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said_with_its_place_and_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("answers.jsonl");
+        std::fs::write(&file, "{\"response\": \"Yes.\"}\n{\"response\": 5}\n").unwrap();
+        let mut notes = Vec::new();
+        score_lines(&Arguments { config: None, file }, &mut Vec::new(), &mut notes).unwrap();
+        let notes = String::from_utf8(notes).unwrap();
+        assert_eq!(notes.lines().count(), 1, "{notes}");
+        assert!(
+            notes.contains("line 2 rejected as invalid_field: ") && notes.contains("`response`") && notes.contains('5'),
+            "{notes}"
+        );
     }
 
     #[test]
