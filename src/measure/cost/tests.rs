@@ -91,6 +91,13 @@ fn public_check_values_are_met_to_the_last_digit() {
     let at = |time| cost(&table, [Some("claude-sonnet-4-6"), None], None, time, &seen).0.unwrap();
     assert_eq!((at(100), rounded(at(100), 6)), (289_100_700, 289_101));
     assert_eq!((at(99), rounded(at(99), 6)), (558_543_900, 558_544));
+    // lmnr#2307: 563,883 input tokens of which 48,914 cached, 1,532 output, by the long-context rows; the stale table had 10, 1 and 45.
+    let sol = |input, cached, output| {
+        let long = Price { above_tokens: 272_000, cached_input: Some(usd(cached)), ..price("gpt-5.6-sol", 0, input, output) };
+        let seen = Usage { cached_input_tokens: Some(48_914), ..usage(563_883, 1_532) };
+        cost(&[price("gpt-5.6-sol", 0, "4", "20"), long], [Some("gpt-5.6-sol"), None], None, 1, &seen).0.unwrap()
+    };
+    assert_eq!((sol("8", "0.8", "30"), sol("10", "1", "45")), (4_204_843_200, 5_267_544_000));
     // logfire#1316: 538 plain and 2,208 cached input tokens, 197 output with reasoning, at 0.25, 0.025 and 2 per million.
     let mini = Price { cached_input: Some(usd("0.025")), ..price("gpt-5-mini", 0, "0.25", "2") };
     let seen = Usage { cached_input_tokens: Some(2_208), reasoning_tokens: Some(64), ..usage(538 + 2_208, 197) };
