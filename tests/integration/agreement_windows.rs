@@ -8,21 +8,12 @@ use groundwire::evaluate::interval;
 use groundwire::measure::{Category, Measure, Partial, measures};
 use serde_json::{Value, json};
 
+use crate::support::chance::Chance;
 use crate::support::python;
 
 const SCRIPT: &str = include_str!("../agreement/windows.py");
 
-/// Pseudo-random numbers (xorshift64*).
-struct Chance(u64);
-
 impl Chance {
-    fn below(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % below
-    }
-
     /// A sum of uniform numbers: a bell from 0 to 1.
     fn bell(&mut self) -> f64 {
         (0..6).map(|_| self.below(1_000_000) as f64 / 1e6).sum::<f64>() / 6.0

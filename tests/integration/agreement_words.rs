@@ -5,21 +5,10 @@ use groundwire::event::Timestamp;
 use groundwire::measure::{Accumulator, Partial, Vocabulary, measures};
 use serde_json::{Value, json};
 
+use crate::support::chance::Chance;
 use crate::support::python;
 
 const SCRIPT: &str = include_str!("../agreement/words.py");
-
-/// Pseudo-random numbers (xorshift64*).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % below
-    }
-}
 
 /// Texts whose words hang together: of ten topics, each with words of its own; `new` per mille are of an eleventh.
 fn texts(chance: &mut Chance, count: u64, new: u64) -> Vec<Vocabulary> {
