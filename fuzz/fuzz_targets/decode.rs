@@ -11,7 +11,8 @@ fuzz_target!(|bytes: &[u8]| {
     let redactor = Redactor::new(&Settings { key: [7; 32], patterns: Vec::new() }).expect("no patterns");
     for format in [None, Some(Input::Gateway), Some(Input::Feedback), Some(Input::Pipeline)] {
         match decode(bytes, format, &limits) {
-            Err(Rejected { reason, detail }) => {
+            Err(Rejected { reason, detail, unquoted }) => {
+                assert!(!unquoted.is_empty());
                 assert!(!detail.is_empty() && detail.len() <= Rejected::MAX_DETAIL_BYTES + 3);
                 assert_ne!(reason, Reason::RedactionFailed);
             }

@@ -77,6 +77,8 @@ pub struct Rejected {
     /// Field, value and expectation, for a person. Quotes the value: it must be redacted and then cut short before it is kept,
     /// in this order, since half a secret is no longer known as one.
     pub detail: String,
+    /// The same without anything from the value, for a topic of which no text is kept.
+    pub unquoted: String,
 }
 
 impl Rejected {
@@ -95,13 +97,19 @@ impl Rejected {
         )
     }
 
-    fn new(reason: Reason, detail: &str) -> Self {
+    /// With a detail that quotes nothing from the value.
+    #[must_use]
+    pub fn new(reason: Reason, detail: &str) -> Self {
+        Self::quoting(reason, detail, detail.to_owned())
+    }
+
+    fn quoting(reason: Reason, detail: &str, unquoted: String) -> Self {
         let mut end = detail.len().min(Self::MAX_DETAIL_BYTES);
         while !detail.is_char_boundary(end) {
             end -= 1;
         }
         let cut = detail.get(..end).unwrap_or_default();
-        Self { reason, detail: if end < detail.len() { format!("{cut}…") } else { cut.to_owned() } }
+        Self { reason, detail: if end < detail.len() { format!("{cut}…") } else { cut.to_owned() }, unquoted }
     }
 }
 
@@ -199,7 +207,8 @@ impl<'a> Document<'a> {
                     let comma = if number == 0 { "" } else { ", " };
                     write!(detail, "{comma}{}", key.as_str()).unwrap_or_default();
                 }
-                Err(Rejected::new(Reason::UnknownFormat, &detail))
+                let unquoted = "the topic has no pinned format and the event names no `schema` that is known here";
+                Err(Rejected::quoting(Reason::UnknownFormat, &detail, unquoted.to_owned()))
             }
         }
     }
@@ -245,10 +254,26 @@ impl<'a> Document<'a> {
         });
         match self.frame {
             Some(id) if reason == Reason::InvalidJson => Self::unreadable_frame(id),
-            _ if path.is_empty() => Rejected::new(reason, &error.to_string()),
-            _ => Rejected::new(reason, &format!("field `{path}`: {error}")),
+            _ => {
+                let detail = if path.is_empty() { error.to_string() } else { format!("field `{path}`: {error}") };
+                // What is missing cannot be quoted, and stands within fields of the schema.
+                let unquoted = if reason == Reason::MissingField { detail.clone() } else { unquoted(error, reader.fault_field()) };
+                Rejected::quoting(reason, &detail, unquoted)
+            }
         }
     }
+}
+
+/// What can be said of an error without the value: messages of the parser itself quote nothing, all others may.
+fn unquoted(error: &serde_json::Error, field: Option<&'static str>) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Data => {
+            let (line, column) = (error.line(), error.column());
+            format!("not shown, as no text of this topic is kept, at line {line} column {column}; the dead letter has it")
+        }
+        _ => error.to_string(),
+    };
+    field.map_or_else(|| what.clone(), |field| format!("field `{field}`: {what}"))
 }
 
 /// Reads top-level keys up to `schema`, then stops.

@@ -47,6 +47,14 @@ impl<'l, 'de> Reader<'l, 'de> {
         self.fault.borrow().clone()
     }
 
+    /// The field of a schema where the error arose, by its name in the schema; `None` if it arose outside of one.
+    pub(super) fn fault_field(&self) -> Option<&'static str> {
+        let path = &self.fault.borrow().1;
+        let field = self.field.get();
+        let last = path.trim_end_matches(|at: char| at.is_ascii_digit() || at == '[' || at == ']').rsplit(['.', ']']).next();
+        (last == Some(field)).then_some(field)
+    }
+
     /// Notes the reason and makes the error that carries it up.
     #[cold]
     pub(super) fn refuse<E: Error>(&self, reason: Reason, message: fmt::Arguments<'_>) -> E {

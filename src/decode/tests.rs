@@ -312,3 +312,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_detail_without_quotes_names_fields_of_the_schema_and_nothing_else() {
+    let unquoted = |json: &str| rejected(json.as_bytes(), Some(Input::Gateway)).unquoted;
+    let hidden =
+        |column: usize| format!("not shown, as no text of this topic is kept, at line 1 column {column}; the dead letter has it");
+    assert_eq!(unquoted(r#"{"latency_ms":"mine"}"#), format!("field `latency_ms`: {}", hidden(20)));
+    assert_eq!(unquoted(r#"{"embedding":[1,"mine"]}"#).split(':').next(), Some("field `embedding`"));
+    assert!(!unquoted(r#"{"mine":1,"mine":2}"#).contains("mine"));
+    assert!(!unquoted(r#"{"mine":{"inner":1,"inner":2}}"#).contains("inner"));
+    assert_eq!(unquoted("{}"), "field `event_time` is missing at line 1 column 2");
+    assert!(!unquoted(r#"{"event_time":1,"mine"#).contains("mine"));
+}

@@ -264,12 +264,12 @@ fn check_clock(settings: &Settings, event_time: Timestamp, record_time: Option<T
         None => settings.max_ahead_of_clock_us.map(|ahead| now.plus(ahead)),
     };
     match limit {
-        Some(limit) if event_time > limit => Err(Rejected {
-            reason: Reason::ClockSkew,
-            detail: format!(
+        Some(limit) if event_time > limit => Err(Rejected::new(
+            Reason::ClockSkew,
+            &format!(
                 "event_time {event_time} is ahead of {limit}, the latest that the record's time allows; check the producer's clock"
             ),
-        }),
+        )),
         _ => Ok(()),
     }
 }

@@ -147,5 +147,5 @@ pub(super) fn store(interactions: &mut Interactions, text: &str) -> Span {
 
 /// Nothing of an event that could not be redacted may be kept.
 pub(super) fn redaction_failed() -> Rejected {
-    Rejected { reason: Reason::RedactionFailed, detail: "the text could not be redacted, so nothing of it is kept".to_owned() }
+    Rejected::new(Reason::RedactionFailed, "the text could not be redacted, so nothing of it is kept")
 }

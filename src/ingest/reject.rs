@@ -13,7 +13,8 @@ use crate::event::{Input, Record, Records, Timestamp};
 const EXCERPT: usize = 4 * 1024;
 
 impl Work {
-    /// Adds the row and returns the redacted detail. What cannot be redacted is not shown at all.
+    /// Adds the row and returns the redacted detail, which quotes nothing where texts are not kept. What cannot be redacted is not
+    /// shown at all.
     pub(super) fn reject(
         &mut self,
         records: &Records,
@@ -24,7 +25,8 @@ impl Work {
         time: Timestamp,
     ) -> String {
         let value = records.value(record);
-        let detail = self.redactor.excerpt(rejected.detail.as_bytes(), Rejected::KEPT_DETAIL_BYTES).unwrap_or_default();
+        let said = if place.text == TextStorage::Full { &rejected.detail } else { &rejected.unquoted };
+        let detail = self.redactor.excerpt(said.as_bytes(), Rejected::KEPT_DETAIL_BYTES).unwrap_or_default();
         let excerpt = if place.text == TextStorage::Full { self.redactor.excerpt(value, EXCERPT).ok() } else { None };
         let (length, sha256) = match records.cut(record) {
             Some(cut) => (cut.length, cut.sha256),

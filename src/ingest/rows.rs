@@ -458,7 +458,7 @@ pub struct RejectRow {
     pub input: &'static str,
     /// Why ([`crate::event::Reason::as_str`]), then what exactly.
     pub reason: &'static str,
-    /// What exactly was wrong: place, value, expectation. Redacted.
+    /// What exactly was wrong: place, value, expectation. Redacted, and without the value where text is not stored.
     pub detail: String,
     /// Position of the record.
     pub source_topic: String,

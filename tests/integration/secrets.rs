@@ -1,9 +1,9 @@
 //! Secrets planted in every field of every event, in headers, keys and broken records are nowhere in what the service writes,
-//! logs, shows or sends.
+//! logs, shows, exports or sends, however texts are kept. Where texts are not kept, no text is, secret or not.
 //!
 //! The values of dead letters are left out: that topic keeps refused records as they came, which is its purpose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
@@ -11,6 +11,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use crate::support::collector::Collector;
 use crate::support::kafka::{Broker, Record};
 use crate::support::setting::{Inputs, KEY, Options, Setting};
 use crate::support::{python, service, traffic, wait};
@@ -31,8 +32,10 @@ const KINDS: [&str; 12] = [
     "amazon key",
 ];
 
-/// Where a random part was planted that is no secret.
+/// Where a random part was planted that is kept, however texts are.
 const CONTROL: &str = "control";
+/// What the places begin with where a random part was planted in a text that is no secret.
+const TEXT: &str = "text of ";
 
 /// Plants secrets and remembers where.
 struct Seeds {
@@ -166,6 +169,22 @@ const PIPELINE: &[&str] = &[
     "/attributes/note",
     "/unknown",
 ];
+/// Fields that the storage of texts is about.
+const TEXTS: &[&str] = &[
+    "gateway/prompt",
+    "gateway/response",
+    "gateway/reference",
+    "gateway/contexts/0/text",
+    "gateway/attributes/note",
+    "gateway/unknown",
+    "feedback/comment",
+    "feedback/correction",
+    "feedback/attributes/note",
+    "feedback/unknown",
+    "pipeline/error",
+    "pipeline/attributes/note",
+    "pipeline/unknown",
+];
 /// Fields that take no text: the record is refused, and what was found there is quoted.
 const REFUSED: &[&str] =
     &["/event_time", "/latency_ms", "/status", "/usage/input_tokens", "/schema", "/embedding", "/contexts", "/probability/a"];
@@ -195,6 +214,39 @@ fn put(event: &mut Value, path: &str, value: Value) {
     let (parent, name) = path.rsplit_once('/').expect("a path");
     let parent = event.pointer_mut(parent).unwrap_or_else(|| panic!("{path} has no parent"));
     parent[name] = value;
+}
+
+/// Texts without secrets, one in each field for texts and some in records that are refused.
+fn plain(seeds: &mut Seeds, input: &str) -> Vec<Record> {
+    let mut text = |place: &str| {
+        let core = seeds.random_part(24);
+        seeds.planted.insert(format!("{TEXT}{input}{place}"), core.clone());
+        format!("How do I use {core} here?")
+    };
+    let mut values = Vec::new();
+    for field in TEXTS.iter().filter_map(|field| field.strip_prefix(input)) {
+        let mut made = event(input, 100_000 + values.len(), time(values.len()));
+        put(&mut made, field, json!(text(field)));
+        values.push(made.to_string());
+        // Of the wrong kind, the text is what was found there.
+        for wrong in [json!({"text": text(": refused object")}), json!([text(": refused list")])] {
+            put(&mut made, field, wrong);
+            values.push(made.to_string());
+        }
+    }
+    for field in REFUSED.iter().filter(|field| input == "gateway" || ["/event_time", "/schema"].contains(field)) {
+        let mut made = event(input, 0, time(values.len()));
+        put(&mut made, field, json!(text(": refused text")));
+        values.push(made.to_string());
+    }
+    let whole = event(input, 0, time(values.len())).to_string();
+    let rest = whole.strip_prefix('{').expect("an object");
+    values.push(text(": not JSON"));
+    values.push(format!("{{\"note\": \"{}\", \"event_ti", text(": cut off")));
+    let twice = text(": key that occurs twice");
+    values.push(format!("{{\"{twice}\":1,\"{twice}\":2,{rest}"));
+    let time_ms = time(values.len());
+    values.into_iter().map(|value| Record::value(value).to(0).at(time_ms)).collect()
 }
 
 /// One record per field and kind, then broken ones, and failing requests of tenants with secret names, which are told by mail.
@@ -288,10 +340,10 @@ groups:
 /// Requests that fail for tenants, applications and prompt versions which are secrets.
 fn failing(seeds: &mut Seeds) -> Vec<Record> {
     let mut records = Vec::new();
-    // What looks like nothing to hide is kept: it shows that the search sees into the files.
+    // A name that looks like nothing to hide is kept: it shows that the search sees into the files.
     let mut made = event("gateway", 0, traffic::START_MS);
     let plain = seeds.random_part(24);
-    made["prompt"] = json!(format!("How do I use {plain} here?"));
+    made["variant"] = json!(format!("variant {plain}"));
     made["request_id"] = json!("control");
     records.push(Record::value(made.to_string()).to(1).at(traffic::START_MS));
     seeds.planted.insert(CONTROL.to_owned(), plain);
@@ -325,21 +377,62 @@ fn page(address: &str, path: &str) -> String {
 }
 
 #[test]
-fn planted_secrets_are_nowhere_in_what_is_written_logged_shown_or_sent() {
+fn planted_secrets_are_nowhere_in_what_is_written_logged_shown_exported_or_sent() {
+    let report = run("full");
+    let found = places(&report);
+    let texts: BTreeSet<&str> = found.keys().filter_map(|planted| planted.strip_prefix(TEXT)).collect();
+    let kept: BTreeSet<&str> = TEXTS.iter().copied().collect();
+    assert!(kept.is_subset(&texts), "texts are kept: {report:#}");
+}
+
+#[test]
+fn of_a_topic_whose_texts_are_hashed_no_planted_secret_and_no_text_is_anywhere() {
+    assert_no_text(&run("hash"));
+}
+
+#[test]
+fn of_a_topic_whose_texts_are_not_kept_no_planted_secret_and_no_text_is_anywhere() {
+    assert_no_text(&run("none"));
+}
+
+fn assert_no_text(report: &Value) {
+    let texts: Vec<_> = places(report).into_iter().filter(|(planted, _)| planted.starts_with(TEXT)).collect();
+    assert!(texts.is_empty(), "{texts:#?}");
+}
+
+/// What was found of what was planted, and in which files.
+fn places(report: &Value) -> BTreeMap<&str, Vec<&str>> {
+    let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for find in report["found"].as_array().expect("a list") {
+        let [planted, file] = [0, 1].map(|at| find[at].as_str().expect("a text"));
+        places.entry(planted).or_default().push(file);
+    }
+    places
+}
+
+/// Runs a service on planted secrets and texts, of whose topics `text` is kept, and searches all it made. Insists that no
+/// secret is found, and that the search sees into the files.
+fn run(text: &str) -> Value {
     let broker = Broker::shared();
-    let more = "[alerts]\ndirectory = \"alerts\"\n[telemetry]\nlog_level = \"trace\"\n".to_owned();
-    let setting = Setting::with(broker, "secrets", Options { inputs: Inputs::All, more, ..Options::default() });
+    let collector = Collector::start();
+    let endpoint = collector.endpoint();
+    let more = format!(
+        "[alerts]\ndirectory = \"alerts\"\n[telemetry]\nlog_level = \"trace\"\notlp_endpoint = \"{endpoint}\"\notlp_interval = \"1s\"\n"
+    );
+    let setting = Setting::with(broker, &format!("secrets-{text}"), Options { inputs: Inputs::All, more, ..Options::default() });
     let dir = setting.dir.path().to_owned();
     fs::create_dir(dir.join("alerts")).expect("the folder is ours");
     fs::write(dir.join("alerts/seeds.yaml"), RULES).expect("the folder is ours");
     let config = fs::read_to_string(setting.config()).expect("it was written");
     let recipients = "[mail.recipients]\nticket = [\"oncall@example.com\"]\n[dead_letter]";
-    fs::write(setting.config(), config.replacen("[dead_letter]", recipients, 1)).expect("the folder is ours");
+    let config = config.replacen("[dead_letter]", recipients, 1).replace("\ninput = ", &format!("\ntext = \"{text}\"\ninput = "));
+    fs::write(setting.config(), config).expect("the folder is ours");
 
     let mut seeds = Seeds { random: fastrand::Rng::with_seed(5), planted: BTreeMap::new() };
     seeds.planted.insert("the key of all hashes".to_owned(), KEY.1.to_owned());
     for ((topic, input), fields) in setting.topics().into_iter().zip([GATEWAY, FEEDBACK, PIPELINE]) {
         broker.produce(&topic, records(&mut seeds, input, fields));
+        broker.produce(&topic, plain(&mut seeds, input));
     }
     broker.produce(&setting.topic, failing(&mut seeds));
     setting.close_windows();
@@ -359,6 +452,12 @@ fn planted_secrets_are_nowhere_in_what_is_written_logged_shown_or_sent() {
     }
     fs::write(captured.join("log-lines"), service.lines().join("\n")).expect("the folder is ours");
     service.stop();
+    // It ends only when its last signals are sent.
+    for (signal, sign) in [("metrics", "groundwire.records"), ("traces", "deliver")] {
+        let sent = collector.sent_to(&format!("/v1/{signal}"));
+        assert!(sent.windows(sign.len()).any(|part| part == sign.as_bytes()), "{} bytes of {signal}", sent.len());
+        fs::write(captured.join(format!("exported-{signal}")), sent).expect("the folder is ours");
+    }
     let mut letters = String::new();
     for letter in setting.dead_letters() {
         for name in letter.headers.keys().filter(|name| !name.starts_with("groundwire.original.")) {
@@ -375,12 +474,13 @@ fn planted_secrets_are_nowhere_in_what_is_written_logged_shown_or_sent() {
     let list = dir.join("seeds.json");
     fs::write(&list, serde_json::to_string(&seeds.planted).expect("texts are JSON")).expect("the folder is ours");
     let script = fs::read_to_string(crate::support::project().join("tests/integration/seeds.py")).expect("part of the project");
-    let places = [lake, dir.join("mail").display().to_string(), captured.display().to_string()];
-    let arguments: Vec<&str> = [list.to_str().expect("UTF-8")].into_iter().chain(places.iter().map(String::as_str)).collect();
+    let searched = [lake, dir.join("mail").display().to_string(), captured.display().to_string()];
+    let arguments: Vec<&str> = [list.to_str().expect("UTF-8")].into_iter().chain(searched.iter().map(String::as_str)).collect();
     let report = python::json(&script, &arguments);
-    let found = report["found"].as_array().expect("a list");
-    let (control, leaks): (Vec<_>, Vec<_>) = found.iter().partition(|find| find[0] == CONTROL);
-    assert!(leaks.is_empty(), "{report:#}");
-    assert!(control.iter().any(|find| find[1].as_str().is_some_and(|file| file.contains("/interactions/"))), "{report:#}");
+    let found = places(&report);
+    let leaks: Vec<_> = found.iter().filter(|(planted, _)| **planted != CONTROL && !planted.starts_with(TEXT)).collect();
+    assert!(leaks.is_empty(), "{leaks:#?}");
+    assert!(found.get(CONTROL).is_some_and(|files| files.iter().any(|file| file.contains("/interactions/"))), "{report:#}");
     assert!(report["frames"].as_u64() > Some(500), "{report:#}");
+    report
 }

@@ -122,7 +122,7 @@ fn score_lines(arguments: &Arguments, out: &mut dyn Write, notes: &mut dyn Write
                 }
                 Err(reason) => (reason, "its text cannot be redacted".to_owned()),
             },
-            Err(Rejected { reason, detail }) => {
+            Err(Rejected { reason, detail, .. }) => {
                 (reason, desk.redactor.excerpt(detail.as_bytes(), Rejected::KEPT_DETAIL_BYTES).unwrap_or_default())
             }
         };

@@ -324,7 +324,12 @@ pub const REJECTS: Table = Table {
         always("time", Time, "", "The record's time, else the event time that its partition had come to, else the time of reading"),
         always("event_date", Date, "", "UTC date of `time`; also the folder, there as `date`"),
         always("reason", Symbol, "", "Why"),
-        maybe("detail", Text, "", "What exactly was wrong: place, value, expectation; redacted"),
+        maybe(
+            "detail",
+            Text,
+            "",
+            "What exactly was wrong: place, value, expectation; redacted; without the value where text is not stored",
+        ),
         SOURCE_TOPIC,
         SOURCE_PARTITION,
         SOURCE_OFFSET,

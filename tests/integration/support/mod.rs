@@ -6,6 +6,7 @@
 #![expect(dead_code, reason = "the tests use what they need; an unused helper is no defect of the service")]
 
 pub(crate) mod chance;
+pub(crate) mod collector;
 pub(crate) mod files;
 pub(crate) mod guardian;
 pub(crate) mod kafka;
