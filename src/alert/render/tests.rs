@@ -1,8 +1,9 @@
 use super::{Settings, ascii, render};
+use crate::alert::evidence::PIPELINE_FAILURES;
 use crate::alert::machine::Reason;
 use crate::alert::notification::{Ending, Kind};
 use crate::alert::{Hint, Limits, Notification, Part, sample};
-use crate::event::Timestamp;
+use crate::event::{PipelineState, Timestamp};
 
 fn settings() -> Settings {
     Settings {
@@ -82,13 +83,14 @@ TREND    6 h in steps of 30 min, newest last:
 
 DO NEXT  Runbook   https://example.com/groundedness
          Query     duckdb -c \"
-           select window_start, value, n, revision
+           select window_s, window_start, response_model,
+           prompt_version, value, n, revision
            from '/data/lake/metrics/**/*.parquet'
            where metric = 'groundedness'
            and tenant = 'acme'
            and app = 'support-bot'
            and window_start between '2026-11-24T00:00:00Z'
-           and '2026-11-24T03:16:00Z' order by window_start\"
+           and '2026-11-24T03:16:00Z' order by all\"
 
 WHY YOU  You get mail of severity page, with 1 other.
 
@@ -120,6 +122,15 @@ fn every_line_is_ascii_of_at_most_62_columns_and_the_first_100_characters_stand_
     assert!(mail.subject.is_ascii() && mail.subject.len() < 140, "{}", mail.subject);
     assert!(!mail.html.contains("<script>"));
     assert!(mail.headers.iter().all(|(_, value)| value.is_ascii() && !value.contains('\n')));
+}
+
+#[test]
+fn the_query_of_failed_pipelines_names_their_states_as_the_table_spells_them() {
+    let mut notification = firing();
+    notification.quoted.metric = PIPELINE_FAILURES.to_owned();
+    let mail = render(&notification, &settings());
+    let states = format!("where state in ('{}', '{}')", PipelineState::Fail.as_str(), PipelineState::Abort.as_str());
+    assert!(mail.text.contains(&states), "{}", mail.text);
 }
 
 #[test]

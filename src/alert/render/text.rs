@@ -370,7 +370,8 @@ fn query(notification: &Notification, settings: &Settings) -> Vec<String> {
         let mut lines = vec![
             "select event_time, job, run_id, error_type, error".to_owned(),
             format!("from '{}pipeline_events/**/*.parquet'", text(&lake)),
-            format!("where state = 'fail' and event_time >= '{from}'"),
+            "where state in ('FAIL', 'ABORT')".to_owned(),
+            format!("and event_time >= '{from}'"),
         ];
         lines.extend(
             notification
@@ -383,7 +384,9 @@ fn query(notification: &Notification, settings: &Settings) -> Vec<String> {
         return lines;
     }
     let mut lines = vec![
-        "select window_start, value, n, revision".to_owned(),
+        // Windows of several lengths and groups lie side by side: each row says which it is.
+        "select window_s, window_start, response_model,".to_owned(),
+        "prompt_version, value, n, revision".to_owned(),
         format!("from '{}metrics/**/*.parquet'", text(&lake)),
         format!("where metric = '{}'", text(&notification.quoted.metric)),
     ];
@@ -395,7 +398,7 @@ fn query(notification: &Notification, settings: &Settings) -> Vec<String> {
             .map(|(name, value)| format!("and {name} = '{}'", text(value))),
     );
     lines.push(format!("and window_start between '{from}'"));
-    lines.push(format!("and '{to}' order by window_start\""));
+    lines.push(format!("and '{to}' order by all\""));
     lines
 }
 
