@@ -481,6 +481,8 @@ fn run(text: &str) -> Value {
     let leaks: Vec<_> = found.iter().filter(|(planted, _)| **planted != CONTROL && !planted.starts_with(TEXT)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
     assert!(found.get(CONTROL).is_some_and(|files| files.iter().any(|file| file.contains("/interactions/"))), "{report:#}");
-    assert!(report["frames"].as_u64() > Some(100), "{report:#}");
+    // Columns of texts that are not kept have no pages.
+    let least = if text == "full" { 500 } else { 100 };
+    assert!(report["frames"].as_u64() > Some(least), "{report:#}");
     report
 }
