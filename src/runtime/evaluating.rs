@@ -291,18 +291,14 @@ impl Evaluating {
     /// The saved state, with the last entry in it and the entry that it was saved after. Where it cannot be read, for instance
     /// because an earlier version wrote it, the state before the first entry serves as well, while the log still has that entry.
     async fn load(&self) -> Result<(Evaluator, u64, u64), Error> {
-        let saved = match self.journal.lake().load_snapshot().await {
+        let error: Error = match self.journal.lake().load_snapshot().await {
             Ok(None) => return Ok((Evaluator::new(&self.settings), 0, 0)),
             Ok(Some((number, bytes))) => match Evaluator::from_bytes(&bytes, &self.settings) {
-                Ok((evaluator, cursor)) => Ok((evaluator, cursor, number)),
-                Err(error) => Err(error.into()),
+                Ok((evaluator, cursor)) => return Ok((evaluator, cursor, number)),
+                Err(error) => error.into(),
             },
-            Err(error @ (lake::Error::Missing { .. } | lake::Error::Damaged { .. })) => Err(error.into()),
+            Err(error @ (lake::Error::Missing { .. } | lake::Error::Damaged { .. })) => error.into(),
             Err(error) => return Err(error.into()),
-        };
-        let error: Error = match saved {
-            Ok(loaded) => return Ok(loaded),
-            Err(error) => error,
         };
         let first = self.journal.lake().first_entry().await?;
         if first > 1 {
