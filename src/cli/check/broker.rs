@@ -85,8 +85,12 @@ fn first_answer(consumer: &BaseConsumer<Listening>, heard: &Listening) -> Result
             Ok(metadata) => return Ok(metadata),
             Err(error) => error,
         };
-        // Errors wait in the queue that polling serves; no topic is subscribed, so no record can come.
-        while let Some(event) = consumer.poll(Duration::ZERO) {
+        // Errors wait in the queue that polling serves; no topic is subscribed, so no record can come. A call that failed at once
+        // may be ahead of what it failed of: the rest of its turn is spent waiting for that.
+        let timed_out = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
+        let mut rest = if timed_out { Duration::ZERO } else { TURN };
+        while let Some(event) = consumer.poll(rest) {
+            rest = Duration::ZERO;
             if let Err(error) = event {
                 heard.error(error.clone(), &error.to_string());
             }
