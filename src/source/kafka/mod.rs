@@ -187,10 +187,9 @@ impl KafkaSource {
                     }
                 }
                 Some(Err(error)) => {
-                    if let Err(failed) = self.handle(&error) {
-                        self.failed = Some(failed);
-                        break;
-                    }
+                    self.failed = self.handle(&error).err();
+                    // What was lost is told before the records that come after it.
+                    break;
                 }
                 None => {
                     self.quiet += wait;
